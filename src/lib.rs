@@ -1,0 +1,2 @@
+//! git-parallel.
+pub mod error;

@@ -1,0 +1,69 @@
+//! What the process was given by its surroundings: directory, time, and the environment that counts.
+//!
+//! Everything that a test wants to fix comes from here; nothing below reads the environment itself.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{OrFatal, Result};
+
+/// The surroundings of one run.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where the user is, after `git -C`.
+    pub cwd: PathBuf,
+    /// `git -c key=value`, in the form that git hands it down.
+    pub config_parameters: Option<OsString>,
+    /// Seconds since the epoch if the clock is fixed, as git's own tests do it.
+    fixed_now: Option<i64>,
+    /// `GIT_TERMINAL_PROMPT` does not forbid prompts and the terminal is not dumb.
+    pub prompts_allowed: bool,
+    /// `NO_COLOR` is set to something.
+    pub no_color: bool,
+    /// git has started a pager for our output.
+    pub pager_in_use: bool,
+    /// `GIT_ADVICE` is not 0.
+    pub advice: bool,
+    /// The terminal understands no escape sequences.
+    pub dumb_terminal: bool,
+    /// The user's shell, for `git task shell`.
+    pub shell: Option<OsString>,
+    /// The user's name as the system knows it, for `{user}` in templates.
+    pub user: Option<String>,
+}
+
+impl Context {
+    /// Reads the surroundings once.
+    ///
+    /// # Errors
+    /// If the current directory is gone, as git: "Unable to read current working directory".
+    pub fn from_env() -> Result<Self> {
+        let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+        let dumb_terminal = var("TERM").is_none_or(|t| t == "dumb");
+        Ok(Context {
+            cwd: std::env::current_dir().or_fatal(|| "Unable to read current working directory")?,
+            config_parameters: var("GIT_CONFIG_PARAMETERS"),
+            fixed_now: var("GIT_TEST_DATE_NOW").and_then(|v| v.to_str()?.parse().ok()),
+            prompts_allowed: !dumb_terminal && var("GIT_TERMINAL_PROMPT").is_none_or(|v| !is_false(&v)),
+            no_color: var("NO_COLOR").is_some(),
+            pager_in_use: var("GIT_PAGER_IN_USE").is_some_and(|v| !is_false(&v)),
+            advice: var("GIT_ADVICE").is_none_or(|v| !is_false(&v)),
+            dumb_terminal,
+            shell: var("SHELL"),
+            user: var("USER").or_else(|| var("LOGNAME")).and_then(|v| v.into_string().ok()),
+        })
+    }
+
+    /// Seconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.fixed_now.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+        })
+    }
+}
+
+fn is_false(value: &std::ffi::OsStr) -> bool {
+    value.to_str().is_some_and(|v| ["0", "false", "no", "off"].contains(&v.to_ascii_lowercase().as_str()))
+}

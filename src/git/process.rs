@@ -1,0 +1,343 @@
+//! The one place that starts other programs: git, and the commands that the user configured.
+//!
+//! Every child gets an argument vector and an environment without git's repository-local variables, so that a
+//! hook's `GIT_DIR` or `GIT_INDEX_FILE` never leads it to the wrong repository; `git -c` and
+//! `GIT_CONFIG_COUNT` reach it. See `git rev-parse --local-env-vars`.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Failure, OrFatal, Result};
+use crate::interrupt;
+
+/// `git rev-parse --local-env-vars` without the three that carry `git -c`.
+const LOCAL_ENV_VARS: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+];
+
+/// Where git commands of one repository run.
+#[derive(Clone, Debug)]
+pub struct Git {
+    dir: PathBuf,
+    git_dir: Option<PathBuf>,
+}
+
+impl Git {
+    /// git finds the repository from `dir`, a worktree's top level.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Git { dir: dir.into(), git_dir: None }
+    }
+
+    /// git runs in `dir` and is told its repository.
+    pub fn with_git_dir(dir: impl Into<PathBuf>, git_dir: impl Into<PathBuf>) -> Self {
+        Git { dir: dir.into(), git_dir: Some(git_dir.into()) }
+    }
+
+    /// A git command, not yet started.
+    pub fn cmd<I, S>(&self, args: I) -> Cmd
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = Command::new("git");
+        clear_local_env(&mut command);
+        command.current_dir(&self.dir);
+        if let Some(git_dir) = &self.git_dir {
+            command.env("GIT_DIR", git_dir);
+        }
+        // Messages are read, so they must be in git's own words; LC_ALL would also change how an editor or a
+        // hook treats characters.
+        command.env("LANGUAGE", "C").env("LC_MESSAGES", "C");
+        command.args(args);
+        Cmd { command, stdin: None }
+    }
+}
+
+fn clear_local_env(command: &mut Command) {
+    for name in LOCAL_ENV_VARS {
+        command.env_remove(name);
+    }
+}
+
+/// A command that is about to run.
+#[derive(Debug)]
+pub struct Cmd {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, as it is.
+    pub stdout: Vec<u8>,
+    /// Its standard error, as it is.
+    pub stderr: Vec<u8>,
+    name: String,
+}
+
+impl Cmd {
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds several arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// Sets several variables.
+    #[must_use]
+    pub fn envs<K: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, vars: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.command.envs(vars);
+        self
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// This command only looks: it takes no lock that the user's own command could run into.
+    #[must_use]
+    pub fn poll(self) -> Self {
+        self.env("GIT_OPTIONAL_LOCKS", "0")
+    }
+
+    /// Runs it and captures what it prints, whatever its status.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn output(mut self) -> Result<Output> {
+        let name = self.name();
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        let mut child = self.command.spawn().or_fatal(|| format!("cannot run {name}"))?;
+        // A writer of its own: a child that prints before it has read everything would block us both.
+        let writer = self.stdin.map(|bytes| {
+            let mut pipe = child.stdin.take().expect("stdin was asked to be a pipe");
+            std::thread::spawn(move || pipe.write_all(&bytes))
+        });
+        let done = child.wait_with_output().or_fatal(|| format!("cannot read from {name}"))?;
+        if let Some(writer) = writer {
+            // A child that doesn't read to the end says so by its status, not by our broken pipe.
+            let _ = writer.join();
+        }
+        Ok(Output { status: done.status, stdout: done.stdout, stderr: done.stderr, name })
+    }
+
+    /// Runs it and gives its standard output.
+    ///
+    /// # Errors
+    /// If it fails: its own last words, as a fatal failure.
+    pub fn run(self) -> Result<Vec<u8>> {
+        let output = self.output()?;
+        if output.status.success() { Ok(output.stdout) } else { Err(output.into_failure()) }
+    }
+
+    /// As [`Cmd::run`], as text without the line end.
+    pub fn line(self) -> Result<String> {
+        let bytes = self.run()?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// Runs it for its status; what it prints goes to our standard error, because standard output is for
+    /// results only.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn shown(mut self) -> Result<ExitStatus> {
+        let name = self.name();
+        let stderr = std::io::stderr();
+        let stdout = stderr.as_fd().try_clone_to_owned().or_fatal(|| "cannot duplicate standard error")?;
+        self.command.stdin(Stdio::null()).stdout(Stdio::from(stdout));
+        self.command.status().or_fatal(|| format!("cannot run {name}"))
+    }
+
+    /// Runs it with the terminal handed over: all three streams are ours.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn foreground(mut self) -> Result<ExitStatus> {
+        let name = self.name();
+        self.command.status().or_fatal(|| format!("cannot run {name}"))
+    }
+
+    fn name(&self) -> String {
+        let program = self.command.get_program().to_string_lossy().into_owned();
+        match (program.as_str(), self.command.get_args().find(|a| !a.as_encoded_bytes().starts_with(b"-"))) {
+            ("git", Some(sub)) => format!("git {}", sub.to_string_lossy()),
+            _ => program,
+        }
+    }
+}
+
+impl Output {
+    /// The exit code; a signal counts as 128 and its number, as a shell has it.
+    pub fn code(&self) -> i32 {
+        code_of(self.status)
+    }
+
+    /// The failure that this output describes.
+    pub fn into_failure(self) -> Failure {
+        if interrupt::requested() {
+            return Failure::interrupted();
+        }
+        let text = String::from_utf8_lossy(&self.stderr);
+        let said = last_words(&text).unwrap_or_else(|| match self.status.signal() {
+            Some(signal) => format!("{} was killed by signal {signal}", self.name),
+            None => format!("{} failed with exit code {}", self.name, self.code()),
+        });
+        Failure::fatal(said)
+    }
+}
+
+/// The exit code of a status; a signal counts as 128 and its number, as a shell has it.
+pub fn code_of(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// What git's standard error comes to: its `fatal:` and `error:` lines without prefix, else its last line.
+fn last_words(stderr: &str) -> Option<String> {
+    let stripped = |line: &str| {
+        ["fatal: ", "error: "].iter().find_map(|prefix| line.strip_prefix(prefix)).map(str::to_owned)
+    };
+    let fatal: Vec<_> = stderr.lines().filter_map(stripped).collect();
+    if !fatal.is_empty() {
+        return Some(fatal.join("; "));
+    }
+    stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}
+
+/// A command line of the user's, run by `sh` in `dir` with these variables added.
+///
+/// The text is the user's own or was shown and trusted; names inside it are quoted by whoever made it.
+pub fn shell<K, V>(line: &str, dir: &Path, vars: impl IntoIterator<Item = (K, V)>) -> Cmd
+where
+    K: AsRef<OsStr>,
+    V: AsRef<OsStr>,
+{
+    let mut command = Command::new("sh");
+    clear_local_env(&mut command);
+    command.arg("-c").arg(line).current_dir(dir).envs(vars);
+    Cmd { command, stdin: None }
+}
+
+/// A program of the user's with its arguments, in `dir`.
+pub fn program<K, V>(
+    name: &OsStr,
+    args: &[OsString],
+    dir: &Path,
+    vars: impl IntoIterator<Item = (K, V)>,
+) -> Cmd
+where
+    K: AsRef<OsStr>,
+    V: AsRef<OsStr>,
+{
+    let mut command = Command::new(name);
+    clear_local_env(&mut command);
+    command.args(args).current_dir(dir).envs(vars);
+    Cmd { command, stdin: None }
+}
+
+/// Whether git's message says that another process was in the way for a moment: a lock it holds, or a
+/// worktree that is half made.
+pub fn is_contention(message: &str) -> bool {
+    const SIGNS: &[&str] = &[
+        "could not lock config file",
+        "cannot lock ref",
+        "Unable to create '",
+        "commondir",
+        "failed to read worktrees/",
+        "Another git process seems to be running",
+        "could not lock",
+    ];
+    // "cannot lock ref … reference already exists" and "is at … but expected" are answers, not contention.
+    const FINAL: &[&str] =
+        &["reference already exists", "but expected", "exists; cannot create", "No space left"];
+    SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
+}
+
+/// Runs `attempt` again while it fails by contention, with growing pauses, for `limit` at most.
+///
+/// # Errors
+/// What the last attempt said.
+pub fn retry<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match attempt() {
+            Err(failure) if is_contention(&failure.message()) && started.elapsed() < limit => {
+                interrupt::check()?;
+                // Uneven, so that fifty who failed together don't come back together.
+                std::thread::sleep(pause + Duration::from_micros(u64::from(std::process::id() % 1000)));
+                pause = (pause * 2).min(Duration::from_millis(100));
+            }
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_git_lose_their_prefix_and_keep_their_words() {
+        let text =
+            "Preparing worktree (new branch 'x')\nerror: unable to write file a\nfatal: cannot create\n";
+        assert_eq!(last_words(text).unwrap(), "unable to write file a; cannot create");
+        assert_eq!(last_words("hook says no\n\n").unwrap(), "hook says no");
+        assert_eq!(last_words("\n"), None);
+    }
+
+    #[test]
+    fn an_existing_branch_is_an_answer_and_a_held_lock_is_not() {
+        assert!(is_contention("could not lock config file .git/config: File exists"));
+        assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
+        assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
+        assert!(!is_contention("invalid reference: nowhere"));
+    }
+
+    #[test]
+    fn children_do_not_see_the_repository_of_a_hook() {
+        let cmd = Git::at("/").cmd(["version"]);
+        let cleared: Vec<_> = cmd.command.get_envs().filter(|(_, v)| v.is_none()).map(|(k, _)| k).collect();
+        assert!(cleared.contains(&OsStr::new("GIT_INDEX_FILE")));
+        assert!(!cleared.contains(&OsStr::new("GIT_CONFIG_PARAMETERS")));
+    }
+}

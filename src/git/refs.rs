@@ -1,0 +1,146 @@
+//! References: found in process where they are files, through git where gix can't read them (reftable).
+
+use std::collections::HashMap;
+
+use gix::ObjectId;
+use gix::bstr::{BStr, BString, ByteSlice};
+
+use super::{Repo, parse_id};
+use crate::error::{Failure, OrFatal, Result};
+
+/// All branches and remote-tracking branches by full name.
+#[derive(Debug, Default)]
+pub struct Snapshot(HashMap<BString, ObjectId>);
+
+/// What a reference is expected to hold before it is changed: the compare of a compare-and-swap.
+#[derive(Clone, Copy, Debug)]
+pub enum Old {
+    /// It does not exist.
+    Absent,
+    /// It holds this.
+    Is(ObjectId),
+}
+
+impl Repo {
+    /// The object that a full reference name points to.
+    ///
+    /// # Errors
+    /// If the reference store can't be read.
+    pub fn find_ref(&self, full_name: &str) -> Result<Option<ObjectId>> {
+        if !self.has_files_backend() {
+            return Ok(self.snapshot_through_git()?.0.get(full_name.as_bytes().as_bstr()).copied());
+        }
+        find_in(&self.gix(), full_name)
+    }
+
+    /// Several references at once, in one pass.
+    ///
+    /// # Errors
+    /// As [`Repo::find_ref`].
+    pub fn find_refs<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<&'a str, ObjectId>> {
+        let gix = self.gix();
+        let mut found = HashMap::new();
+        for name in names {
+            let id = if self.has_files_backend() { find_in(&gix, name)? } else { self.find_ref(name)? };
+            found.extend(id.map(|id| (name, id)));
+        }
+        Ok(found)
+    }
+
+    /// The full name of the branch that a short name means: a local one first, then a remote-tracking one.
+    ///
+    /// # Errors
+    /// As [`Repo::find_ref`].
+    pub fn find_branch(&self, short: &str) -> Result<Option<(String, ObjectId)>> {
+        let candidates = match short.starts_with("refs/") {
+            true => vec![short.to_owned()],
+            false => vec![format!("refs/heads/{short}"), format!("refs/remotes/{short}")],
+        };
+        for name in candidates {
+            if let Some(id) = self.find_ref(&name)? {
+                return Ok(Some((name, id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The branch that is checked out where the user is: its full name, also when it is unborn.
+    ///
+    /// # Errors
+    /// If HEAD can't be read.
+    pub fn head_branch(&self) -> Result<Option<String>> {
+        let output = self.cmd(["symbolic-ref", "-q", "HEAD"]).output()?;
+        match output.code() {
+            0 => Ok(Some(output.stdout.trim_end().to_str_lossy().into_owned())),
+            1 => Ok(None),
+            _ => Err(output.into_failure()),
+        }
+    }
+
+    /// Whether git would take this as a branch name (`git check-ref-format --branch`).
+    ///
+    /// # Errors
+    /// In git's words if it would not.
+    pub fn require_branch_name(&self, name: &str) -> Result<()> {
+        let shown = crate::text::escape_controls(name.as_bytes());
+        let refuse = || Failure::fatal(format!("'{shown}' is not a valid branch name"));
+        if name.starts_with('-') || name.starts_with("refs/") || name.contains('\0') {
+            return Err(refuse());
+        }
+        let output = self.cmd(["check-ref-format", "--branch", name]).output()?;
+        // `@{-1}` is answered with the branch that it stands for: a name of ours says itself.
+        if output.status.success() && output.stdout.trim_end() == name.as_bytes() {
+            Ok(())
+        } else {
+            Err(refuse())
+        }
+    }
+
+    /// Moves, makes or (with `new` absent) deletes references, all or none, by compare-and-swap.
+    ///
+    /// # Errors
+    /// If one of them does not hold what was expected.
+    pub fn update_refs(&self, reason: &str, changes: &[(String, Option<ObjectId>, Old)]) -> Result<()> {
+        let null = ObjectId::null(self.gix().object_hash());
+        let mut script = b"start\0".to_vec();
+        for (name, new, old) in changes {
+            let old = match old {
+                Old::Absent => null,
+                Old::Is(id) => *id,
+            };
+            match new {
+                Some(new) => script.extend_from_slice(format!("update {name}\0{new}\0{old}\0").as_bytes()),
+                None => script.extend_from_slice(format!("delete {name}\0{old}\0").as_bytes()),
+            }
+        }
+        script.extend_from_slice(b"prepare\0commit\0");
+        self.cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
+    }
+
+    fn snapshot_through_git(&self) -> Result<&Snapshot> {
+        if let Some(snapshot) = self.through_git.get() {
+            return Ok(snapshot);
+        }
+        let out = self.cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
+        let mut map = HashMap::new();
+        for line in out.lines() {
+            if let Some((id, name)) = line.split_once_str(" ") {
+                map.insert(BString::from(name), parse_id(id)?);
+            }
+        }
+        Ok(self.through_git.get_or_init(|| Snapshot(map)))
+    }
+}
+
+fn find_in(gix: &gix::Repository, full_name: &str) -> Result<Option<ObjectId>> {
+    let found =
+        gix.try_find_reference(BStr::new(full_name)).or_fatal(|| format!("cannot read '{full_name}'"))?;
+    // Followed, but not peeled: a branch is a commit, and the trash has commits too.
+    Ok(match found {
+        Some(mut reference) => reference.follow_to_object().ok().map(gix::Id::detach),
+        None => None,
+    })
+}

@@ -1,0 +1,191 @@
+//! Worktrees as they are: where, on which branch, locked or gone, in the middle of what.
+//!
+//! Which task a worktree belongs to is noted in a file of its administrative directory, because only that
+//! follows it through `git worktree move` and a detached HEAD, and vanishes with it.
+
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use super::{Repo, parse_id};
+use crate::error::{OrFatal, Result};
+use crate::paths::path_from;
+
+/// The name of the file in a worktree's administrative directory that holds its task's name.
+const TASK_MARK: &str = "git-task";
+
+/// One worktree.
+#[derive(Clone, Debug)]
+pub struct Worktree {
+    /// Its top level. It may not exist any more.
+    pub path: PathBuf,
+    /// Its administrative directory: `$GIT_DIR` inside it.
+    pub git_dir: PathBuf,
+    /// What is checked out.
+    pub head: Head,
+    /// Why it is locked, if it is; the reason may be empty.
+    pub locked: Option<String>,
+    /// Its directory is not there.
+    pub missing: bool,
+    /// The first worktree, which `git worktree` never removes.
+    pub is_main: bool,
+    /// The task it was made for.
+    pub task: Option<String>,
+}
+
+/// What a worktree has checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A branch, by full name.
+    Branch(String),
+    /// A commit.
+    Detached(ObjectId),
+    /// It can't be read.
+    Unknown,
+}
+
+impl Worktree {
+    /// The branch that git holds in use here: the one checked out, or the one a rebase or bisect will go
+    /// back to.
+    pub fn branch(&self) -> Option<String> {
+        match &self.head {
+            Head::Branch(name) => Some(name.clone()),
+            _ => ["rebase-merge/head-name", "rebase-apply/head-name"]
+                .iter()
+                .find_map(|file| std::fs::read(self.git_dir.join(file)).ok())
+                .map(|bytes| bytes.trim().to_str_lossy().into_owned())
+                .or_else(|| {
+                    let start = std::fs::read(self.git_dir.join("BISECT_START")).ok()?;
+                    Some(format!("refs/heads/{}", start.trim().to_str_lossy()))
+                })
+                .filter(|name| name.starts_with("refs/heads/")),
+        }
+    }
+
+    /// The operation that is under way here, in git's words.
+    pub fn operation(&self) -> Option<&'static str> {
+        operation_in(&self.git_dir)
+    }
+
+    /// Notes that this worktree belongs to `task`.
+    ///
+    /// # Errors
+    /// If its administrative directory can't be written.
+    pub fn mark(&self, task: &str) -> Result<()> {
+        mark(&self.git_dir, task)
+    }
+}
+
+/// Notes in a worktree's administrative directory which task it belongs to.
+///
+/// # Errors
+/// If the directory can't be written.
+pub fn mark(git_dir: &Path, task: &str) -> Result<()> {
+    let path = git_dir.join(TASK_MARK);
+    std::fs::write(&path, format!("{task}\n")).or_fatal(|| format!("could not write '{}'", path.display()))
+}
+
+/// The operation under way in the worktree with this git directory; see `wt-status.c`.
+pub fn operation_in(git_dir: &Path) -> Option<&'static str> {
+    const SIGNS: &[(&str, &str)] = &[
+        ("rebase-merge", "rebase"),
+        ("rebase-apply/applying", "am"),
+        ("rebase-apply", "rebase"),
+        ("MERGE_HEAD", "merge"),
+        ("CHERRY_PICK_HEAD", "cherry-pick"),
+        ("REVERT_HEAD", "revert"),
+        ("sequencer", "cherry-pick"),
+        ("BISECT_LOG", "bisect"),
+    ];
+    SIGNS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, what)| *what)
+}
+
+impl Repo {
+    /// All worktrees, the main one first, in the order of their administrative names.
+    ///
+    /// # Errors
+    /// If the administrative directory can't be read.
+    pub fn worktrees(&self) -> Result<Vec<Worktree>> {
+        let mut all = Vec::new();
+        if let Some(path) = self.main_worktree() {
+            all.push(Worktree {
+                path: path.to_owned(),
+                git_dir: self.common_dir().to_owned(),
+                head: read_head(self.common_dir()),
+                locked: None,
+                missing: !path.exists(),
+                is_main: true,
+                task: None,
+            });
+        }
+        let root = self.common_dir().join("worktrees");
+        let mut names = match std::fs::read_dir(&root) {
+            Ok(entries) => entries.filter_map(|e| Some(e.ok()?.file_name())).collect(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", root.display())),
+        };
+        names.sort();
+        all.extend(names.into_iter().filter_map(|name| read_worktree(&root.join(name))));
+        if !self.has_files_backend() {
+            self.heads_through_git(&mut all)?;
+        }
+        Ok(all)
+    }
+
+    /// Where the references are not files, HEAD is not one either.
+    fn heads_through_git(&self, all: &mut [Worktree]) -> Result<()> {
+        let out = self.cmd(["worktree", "list", "--porcelain", "-z"]).poll().run()?;
+        let mut current: Option<&mut Worktree> = None;
+        for line in out.split(|b| *b == 0) {
+            if let Some(path) = line.strip_prefix(b"worktree ") {
+                let path = path_from(path);
+                current = all.iter_mut().find(|w| w.path == path);
+            } else if let Some(worktree) = current.as_deref_mut() {
+                if let Some(name) = line.strip_prefix(b"branch ") {
+                    worktree.head = Head::Branch(name.to_str_lossy().into_owned());
+                } else if let Some(id) = line.strip_prefix(b"HEAD ") {
+                    worktree.head = Head::Detached(parse_id(id)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The administrative directory of the worktree at `path`, as git knows it: its name there can't be
+    /// computed.
+    ///
+    /// # Errors
+    /// If there is no worktree of this repository.
+    pub fn worktree_git_dir(&self, path: &Path) -> Result<PathBuf> {
+        let dir = super::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().run()?;
+        Ok(path_from(dir.trim_end_with(|c| c == '\n')))
+    }
+}
+
+/// A worktree from its administrative directory; none if that is half made.
+fn read_worktree(git_dir: &Path) -> Option<Worktree> {
+    let gitdir = std::fs::read(git_dir.join("gitdir")).ok()?;
+    let dot_git = git_dir.join(path_from(gitdir.trim_end_with(|c| c == '\n')));
+    // Links relative to this directory hold `..`; what git prints has none.
+    let path = dot_git.parent()?;
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let locked = std::fs::read(git_dir.join("locked")).ok();
+    Some(Worktree {
+        head: read_head(git_dir),
+        missing: !dot_git.exists(),
+        locked: locked.map(|reason| reason.trim().to_str_lossy().into_owned()),
+        is_main: false,
+        task: std::fs::read(git_dir.join(TASK_MARK)).ok().map(|t| t.trim().to_str_lossy().into_owned()),
+        git_dir: git_dir.to_owned(),
+        path,
+    })
+}
+
+fn read_head(git_dir: &Path) -> Head {
+    let Ok(bytes) = std::fs::read(git_dir.join("HEAD")) else { return Head::Unknown };
+    match bytes.trim().strip_prefix(b"ref:") {
+        Some(name) => Head::Branch(name.trim().to_str_lossy().into_owned()),
+        None => ObjectId::from_hex(bytes.trim()).map_or(Head::Unknown, Head::Detached),
+    }
+}

@@ -1,0 +1,36 @@
+//! Files that are either the old or the new one, also after a power cut.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{OrFatal, Result};
+
+/// Replaces `path` by `bytes`: temporary file beside it, sync, rename, sync of the directory.
+///
+/// # Errors
+/// If the file system refuses; `path` is then as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = dir.join(format!(".{name}.tmp-{}", std::process::id()));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        // The reason of the failure matters, not that of the cleaning up.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.and_then(|()| sync_dir(dir)).or_fatal(|| format!("could not write '{}'", path.display()))
+}
+
+/// Makes sure that the directory remembers its entries.
+///
+/// # Errors
+/// If it can't be opened or synced.
+pub fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,83 @@
+//! Our own mutual exclusion: an OS lock on one file in the common directory.
+//!
+//! - Who takes it: whoever reads metadata in order to write it. Readers that only show take none.
+//! - How long: for reading and writing metadata; never while git works or a command runs.
+//! - Who frees it: the drop of [`StateLock`], or the kernel when the process dies. The file stays; it is never
+//!   stale, because the file is not the lock.
+//! - How long one waits: `task.lockTimeout`; then the failure names the holder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::error::{Failure, OrFatal, Result};
+use crate::interrupt;
+
+/// The lock, while it is held.
+#[derive(Debug)]
+pub struct StateLock {
+    file: File,
+}
+
+impl StateLock {
+    /// Takes the lock in `state_dir`, which is made if need be.
+    ///
+    /// # Errors
+    /// If another process holds it for longer than `limit`.
+    pub fn acquire(state_dir: &Path, limit: Duration) -> Result<Self> {
+        std::fs::create_dir_all(state_dir)
+            .or_fatal(|| format!("could not create directory '{}'", state_dir.display()))?;
+        let path = state_dir.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .or_fatal(|| format!("could not open '{}'", path.display()))?;
+        let started = Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => {
+                    return Err(e).or_fatal(|| format!("could not lock '{}'", path.display()));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    interrupt::check()?;
+                    if started.elapsed() >= limit {
+                        return Err(held_by_another(&mut file, &path, limit));
+                    }
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(20));
+                }
+            }
+        }
+        // Only for the message that another one prints while it waits: nothing depends on it.
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(StateLock { file })
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+        // Closing would free it too; a child that was started meanwhile can't keep it this way.
+        let _ = self.file.unlock();
+    }
+}
+
+fn held_by_another(file: &mut File, path: &Path, limit: Duration) -> Failure {
+    let mut holder = String::new();
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut holder));
+    let who = match read {
+        Ok(_) if !holder.trim().is_empty() => format!("process {}", holder.trim()),
+        _ => "another process".to_owned(),
+    };
+    Failure::fatal(format!("could not lock '{}' in {} s: {who} holds it", path.display(), limit.as_secs()))
+        .hint(
+            "taskLock",
+            "The lock is freed when that process ends. Wait for it, end it, or raise task.lockTimeout.",
+        )
+}

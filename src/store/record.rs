@@ -1,0 +1,206 @@
+//! Intents: what a command is about to do, written before it does it and removed when it is done.
+//!
+//! An intent is a file in git's config syntax that its process keeps locked for as long as it lives, so that
+//! the kernel tells whether the owner is alive; no process id can be mistaken. Intents are made and settled
+//! under the [state lock](super::lock).
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BStr, BString, ByteSlice};
+
+use super::atomic::sync_dir;
+use super::lock::StateLock;
+use crate::error::{OrFatal, Result};
+use crate::paths::path_from;
+
+/// What one intent says: its kind (`add`, `rm`, …) and named values; a name may come several times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The config section's name.
+    pub kind: String,
+    /// The values, in order.
+    pub values: Vec<(String, BString)>,
+}
+
+impl Record {
+    /// A record without values.
+    pub fn new(kind: &str) -> Self {
+        Record { kind: kind.to_owned(), values: Vec::new() }
+    }
+
+    /// Adds a value.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<BString>) -> Self {
+        self.values.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// The last value of this name.
+    pub fn get(&self, key: &str) -> Option<&BStr> {
+        self.values.iter().rfind(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v.as_bstr())
+    }
+
+    /// A value as text.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.get(key).map(|v| v.to_str_lossy().into_owned())
+    }
+
+    /// A value as a path.
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        self.get(key).map(|v| path_from(v))
+    }
+
+    /// In git's config syntax.
+    ///
+    /// # Errors
+    /// If a name is not a config key.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut file = gix::config::File::default();
+        let mut section = file.new_section(&self.kind, None::<BString>).or_fatal(|| "bad record")?;
+        for (key, value) in &self.values {
+            section.push(key, Some(value.as_bstr())).or_fatal(|| "bad record")?;
+        }
+        Ok(file.to_bstring().into())
+    }
+
+    /// From git's config syntax: the first section.
+    ///
+    /// # Errors
+    /// If it isn't that.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let meta = gix::config::file::Metadata::from(gix::config::Source::Api);
+        let file = gix::config::File::from_bytes_no_includes(bytes, meta, Default::default())
+            .or_fatal(|| "bad record")?;
+        let mut record = Record::default();
+        if let Some(section) = file.sections().next() {
+            record.kind = section.header().name().to_str_lossy().into_owned();
+            let mut seen: Vec<String> = Vec::new();
+            for key in section.body().value_names() {
+                if !seen.contains(&key) {
+                    record.values.extend(section.body().values(&key).into_iter().map(|v| (key.clone(), v)));
+                    seen.push(key);
+                }
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// An intent of this process. Dropped without [`Intent::done`] it stays on disk, abandoned, to be settled.
+#[derive(Debug)]
+pub struct Intent {
+    path: PathBuf,
+    _locked: File,
+}
+
+/// An intent found on disk.
+#[derive(Debug)]
+pub struct Found {
+    /// What it is about, such as a task's name.
+    pub name: String,
+    /// What it says.
+    pub record: Record,
+    /// Its process is dead.
+    pub abandoned: bool,
+    path: PathBuf,
+}
+
+impl Intent {
+    /// Writes an intent about `name`. Whoever holds the state lock has looked that there is none.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn write(state_dir: &Path, _held: &StateLock, name: &str, record: &Record) -> Result<Self> {
+        let dir = state_dir.join("intents");
+        let path = dir.join(name);
+        let failed = || format!("could not write '{}'", path.display());
+        let bytes = record.to_bytes()?;
+        fs::create_dir_all(&dir).or_fatal(failed)?;
+        let temporary = dir.join(format!(".{name}.tmp"));
+        let write = || -> std::io::Result<File> {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+            file.lock()?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            sync_dir(&dir)?;
+            Ok(file)
+        };
+        match write() {
+            Ok(file) => Ok(Intent { path, _locked: file }),
+            Err(e) => {
+                let _ = fs::remove_file(&temporary);
+                Err(e).or_fatal(failed)
+            }
+        }
+    }
+
+    /// What was intended has been done, or undone.
+    ///
+    /// # Errors
+    /// If the record can't be removed.
+    pub fn done(self) -> Result<()> {
+        fs::remove_file(&self.path).or_fatal(|| format!("could not remove '{}'", self.path.display()))
+    }
+}
+
+impl Found {
+    /// This intent has been settled.
+    ///
+    /// # Errors
+    /// If the record can't be removed.
+    pub fn done(self) -> Result<()> {
+        fs::remove_file(&self.path).or_fatal(|| format!("could not remove '{}'", self.path.display()))
+    }
+}
+
+/// All intents on disk, those of living processes too.
+///
+/// # Errors
+/// If the directory can't be read.
+pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
+    let dir = state_dir.join("intents");
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", dir.display())),
+    };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One that is gone meanwhile is done; a hidden one was never finished and says nothing.
+        let Ok(file) = File::open(entry.path()) else { continue };
+        let abandoned = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(e)) => return Err(e).or_fatal(|| format!("could not lock '{name}'")),
+        };
+        if name.starts_with('.') {
+            if abandoned {
+                let _ = fs::remove_file(entry.path());
+            }
+            continue;
+        }
+        let bytes = fs::read(entry.path()).unwrap_or_default();
+        found.push(Found { record: Record::from_bytes(&bytes)?, name, abandoned, path: entry.path() });
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_survives_odd_values() {
+        let record = Record::new("add")
+            .with("path", "/a b/\"c\"\\d\n\te;#")
+            .with("path", b"\xff\xfe ".as_slice())
+            .with("empty", "");
+        let bytes = record.to_bytes().unwrap();
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+    }
+}

@@ -13,3 +13,4 @@ mod support;
 mod harness;
 mod layers;
 mod project;
+mod readme;

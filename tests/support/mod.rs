@@ -15,7 +15,9 @@ mod skip;
 mod tracer;
 
 pub use disk::FullDisk;
-pub use fault::{Faulted, Points, disk_full_from_every, killed_at_every};
+pub use fault::{Faulted, Points};
+#[cfg(target_os = "linux")]
+pub use fault::{disk_full_from_every, killed_at_every};
 pub use pty::Pty;
 pub use repo::{ForeignConfigWriter, Remote, assert_sound, at_once};
 pub use run::Run;

@@ -1,0 +1,11 @@
+//! `git task`.
+
+pub mod add;
+pub mod diff;
+pub mod list;
+pub mod note;
+pub mod place;
+pub mod show;
+pub mod state;
+pub mod sync;
+pub mod view;

@@ -3,6 +3,9 @@
 
 pub mod process;
 pub mod refs;
+pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod worktree;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Everything that touches git: gix reads, git itself writes whatever has hooks, filters, drivers, signing or
 //! submodules behind it.
 
+pub mod graph;
 pub mod process;
 pub mod refs;
 pub mod status;

@@ -5,6 +5,11 @@ pub mod diff;
 pub mod process;
 pub mod refs;
 pub mod snapshot;
+pub mod forecast;
+pub mod graph;
+pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod worktree;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use crate::config::team::Event;
 use crate::error::{Failure, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
+use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 use crate::store::config;
 
@@ -96,11 +97,10 @@ fn count(desk: &Desk<'_>, revs: &[&str]) -> Result<usize> {
 /// # Errors
 /// If there is uncommitted work or an untracked file.
 pub fn require_clean(path: &Path, slug: &str) -> Result<()> {
-    let out = Git::at(path).cmd(["status", "--porcelain", "-z", "-unormal"]).poll().run()?;
-    if out.is_empty() {
+    let count = status_entries(&Git::at(path), Untracked::Normal, false)?.len();
+    if count == 0 {
         return Ok(());
     }
-    let count = out.split(|b| *b == 0).filter(|e| e.len() > 3).count();
     let message = format!("task '{slug}' has uncommitted changes or untracked files ({count})");
     Err(Failure::fatal(message)
         .hint("taskDirty", format!("Commit them, or see 'git -C \"{}\" status'.", path.display())))

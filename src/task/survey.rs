@@ -7,6 +7,8 @@ use gix::bstr::BString;
 
 use super::{Desk, State, Task, note, notes, place};
 use crate::error::Result;
+use crate::git::process::Git;
+use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 
 /// Which of the costly facts are wanted.
@@ -156,8 +158,8 @@ fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Worktr
     }
     for standing in standings.iter_mut() {
         if let Some(path) = standing.task.clone.as_deref().filter(|p| p.exists()) {
-            match desk.repo.changes_at(path) {
-                Ok(changes) => standing.dirty = Some(changes),
+            match status_entries(&Git::at(path), Untracked::Normal, false) {
+                Ok(entries) => standing.dirty = Some(entries.len()),
                 Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standing.task.slug)),
             }
         }

@@ -18,8 +18,7 @@ static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 pub fn watch() {
     REQUESTED.get_or_init(|| {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP]
-        {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             // The order matters: the second signal finds the flag set and dies of it.
             let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag));
             // A signal that can't be caught is one that ends us: then there is nothing to set up.

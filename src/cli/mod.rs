@@ -74,8 +74,20 @@ fn as_git_parses(command: clap::Command) -> clap::Command {
         .disable_help_subcommand(true)
         .infer_long_args(true)
         .help_template("usage: {usage}\n\n{about-with-newline}\n{all-args}{after-help}")
-        .arg(clap::Arg::new("-h").short('h').action(ArgAction::HelpShort).help("Print usage").hide_short_help(true))
-        .arg(clap::Arg::new("--help").long("help").action(ArgAction::HelpLong).help("Print all help").hide_short_help(true));
+        .arg(
+            clap::Arg::new("-h")
+                .short('h')
+                .action(ArgAction::HelpShort)
+                .help("Print usage")
+                .hide_short_help(true),
+        )
+        .arg(
+            clap::Arg::new("--help")
+                .long("help")
+                .action(ArgAction::HelpLong)
+                .help("Print all help")
+                .hide_short_help(true),
+        );
     for arg in negations(&command) {
         command = command.arg(arg);
     }
@@ -90,7 +102,8 @@ fn negations(command: &clap::Command) -> Vec<clap::Arg> {
     let longs: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
     let switches = command.get_arguments().filter(|a| matches!(a.get_action(), ArgAction::SetTrue));
     let wanted = switches.filter(|a| {
-        a.get_long().is_some_and(|long| !long.starts_with("no-") && !longs.contains(&format!("no-{long}").as_str()))
+        a.get_long()
+            .is_some_and(|long| !long.starts_with("no-") && !longs.contains(&format!("no-{long}").as_str()))
     });
     wanted
         .map(|a| {

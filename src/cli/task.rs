@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::task::{add, diff, list, note, place, show, state, sync};
+use crate::commands::task::{add, admin, diff, list, note, place, remove, show, state, sync};
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx};
 use crate::context::Context;
@@ -12,7 +12,13 @@ use crate::ui::Ui;
 
 /// Many pieces of work in one repository: each with its branch, its worktree and its note
 #[derive(Parser, Debug)]
-#[command(name = "git-task", bin_name = "git task", version, subcommand_help_heading = "Commands", subcommand_value_name = "command")]
+#[command(
+    name = "git-task",
+    bin_name = "git task",
+    version,
+    subcommand_help_heading = "Commands",
+    subcommand_value_name = "command"
+)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -37,6 +43,14 @@ enum Command {
     /// Take a task back to work
     Reopen(state::Args),
     Sync(sync::Args),
+    Rm(remove::RemoveArgs),
+    Restore(remove::RestoreArgs),
+    Prune(remove::PruneArgs),
+    Repair(admin::RepairArgs),
+    Move(admin::MoveArgs),
+    Rename(admin::RenameArgs),
+    Lock(admin::LockArgs),
+    Unlock(admin::UnlockArgs),
     Diff(diff::DiffArgs),
     Patch(diff::PatchArgs),
     Trust(TrustArgs),
@@ -57,6 +71,14 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Block(args) => state::run(&cx, args, Action::Block),
         Command::Reopen(args) => state::run(&cx, args, Action::Reopen),
         Command::Sync(args) => sync::run(&cx, args),
+        Command::Rm(args) => remove::remove(&cx, args),
+        Command::Restore(args) => remove::restore(&cx, args),
+        Command::Prune(args) => remove::prune(&cx, args),
+        Command::Repair(args) => admin::repair(&cx, args),
+        Command::Move(args) => admin::move_(&cx, args),
+        Command::Rename(args) => admin::rename(&cx, args),
+        Command::Lock(args) => admin::lock(&cx, args),
+        Command::Unlock(args) => admin::unlock(&cx, args),
         Command::Diff(args) => diff::diff(&cx, args),
         Command::Patch(args) => diff::patch(&cx, args),
         Command::Trust(args) => trust::run(&cx, args),

@@ -90,7 +90,9 @@ impl Cx {
         for item in items {
             match act(item) {
                 Ok(()) => {}
-                Err(failure) if items.len() == 1 || matches!(failure.kind, Kind::Interrupted | Kind::Usage) => {
+                Err(failure)
+                    if items.len() == 1 || matches!(failure.kind, Kind::Interrupted | Kind::Usage) =>
+                {
                     return Err(failure);
                 }
                 Err(failure) => {
@@ -117,7 +119,13 @@ pub fn parse_when(text: &str) -> Result<When> {
     }
 }
 
-fn configure(ui: &mut Ui, repo: &Repo, context: &Context, asked: Option<When>, color_key: &str) -> Result<()> {
+fn configure(
+    ui: &mut Ui,
+    repo: &Repo,
+    context: &Context,
+    asked: Option<When>,
+    color_key: &str,
+) -> Result<()> {
     let gix = repo.gix();
     let config = gix.config_snapshot();
     let configured = |key: &str| -> Result<Option<When>> {

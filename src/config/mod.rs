@@ -87,7 +87,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If it is not UTF-8.
     pub fn text(&self, key: &str) -> Result<Option<String>> {
-        self.0.string(key).map(|v| v.to_str().map(str::to_owned).or_fatal(|| bad("config", v.as_ref(), key))).transpose()
+        self.0
+            .string(key)
+            .map(|v| v.to_str().map(str::to_owned).or_fatal(|| bad("config", v.as_ref(), key)))
+            .transpose()
     }
 
     /// A boolean.
@@ -113,7 +116,8 @@ impl<'a> Reader<'a> {
     /// If the value is none.
     pub fn duration(&self, key: &str) -> Result<Option<Duration>> {
         let text = self.text(key)?;
-        text.map(|t| duration::parse(&t).map_err(|e| e.context(format!("bad config value for '{key}'")))).transpose()
+        text.map(|t| duration::parse(&t).map_err(|e| e.context(format!("bad config value for '{key}'"))))
+            .transpose()
     }
 
     fn bad(&self, what: &str, key: &str) -> Failure {
@@ -135,7 +139,9 @@ impl Settings {
         let snapshot = gix.config_snapshot();
         let read = Reader::new(&snapshot);
         let team_path = repo.main_worktree().or(repo.workdir()).unwrap_or(repo.common_dir()).join(TEAM_FILE);
-        let team = load_team(&team_path, |name| snapshot.string(format!("session.{name}.command").as_str()).is_some())?;
+        let team = load_team(&team_path, |name| {
+            snapshot.string(format!("session.{name}.command").as_str()).is_some()
+        })?;
         let from_team = team.as_ref().map(|t| t.task.clone()).unwrap_or_default();
         let days = |n: u64| Duration::from_secs(n * 24 * 60 * 60);
         Ok(Settings {
@@ -145,7 +151,10 @@ impl Settings {
                 .text("task.worktreeFormat")?
                 .or(from_team.worktree_format)
                 .unwrap_or_else(|| "../{repo}-worktrees/{task}".to_owned()),
-            limit: read.count("task.limit")?.or(from_team.limit.and_then(|n| usize::try_from(n).ok())).unwrap_or(5),
+            limit: read
+                .count("task.limit")?
+                .or(from_team.limit.and_then(|n| usize::try_from(n).ok()))
+                .unwrap_or(5),
             track_notes: read.boolean("task.trackNotes")?.unwrap_or(false),
             sync: match read.text("task.sync")?.as_deref() {
                 None | Some("merge") => Sync::Merge,

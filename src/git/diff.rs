@@ -23,7 +23,13 @@ impl Drop for Temporary {
 ///
 /// # Errors
 /// If a copy of the index can't be made, or git fails before it comes to the difference.
-pub fn with_untracked(repo: &Repo, path: &Path, from: ObjectId, options: &[String], color: bool) -> Result<ExitStatus> {
+pub fn with_untracked(
+    repo: &Repo,
+    path: &Path,
+    from: ObjectId,
+    options: &[String],
+    color: bool,
+) -> Result<ExitStatus> {
     let git = Git::at(path);
     let index = git.cmd(["rev-parse", "--path-format=absolute", "--git-path", "index"]).poll().line()?;
     let dir = repo.state_dir();
@@ -32,8 +38,5 @@ pub fn with_untracked(repo: &Repo, path: &Path, from: ObjectId, options: &[Strin
     fs::copy(&index, &copy.0).or_fatal(|| format!("could not copy '{index}'"))?;
     git.cmd(["add", "--intent-to-add", "--all"]).env("GIT_INDEX_FILE", &copy.0).output()?;
     let color = if color { "--color=always" } else { "--color=never" };
-    git.cmd(["diff", color, &from.to_string()])
-        .args(options)
-        .env("GIT_INDEX_FILE", &copy.0)
-        .foreground()
+    git.cmd(["diff", color, &from.to_string()]).args(options).env("GIT_INDEX_FILE", &copy.0).foreground()
 }

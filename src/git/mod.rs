@@ -2,11 +2,12 @@
 //! submodules behind it.
 
 pub mod diff;
+pub mod forecast;
+pub mod graph;
+pub mod landed;
 pub mod process;
 pub mod refs;
 pub mod snapshot;
-pub mod forecast;
-pub mod graph;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -100,15 +101,7 @@ impl Repo {
                 _ => None,
             }
         };
-        Ok(Repo {
-            gix,
-            git,
-            git_dir,
-            common_dir,
-            workdir,
-            main_worktree,
-            files_backend,
-        })
+        Ok(Repo { gix, git, git_dir, common_dir, workdir, main_worktree, files_backend })
     }
 
     /// A handle for reading objects, references and configuration in this thread.

@@ -40,7 +40,10 @@ impl Repo {
     ) -> Result<HashMap<&'a str, ObjectId>> {
         if !self.has_files_backend() {
             let all = self.all_through_git()?;
-            return Ok(names.into_iter().filter_map(|n| Some((n, *all.get(n.as_bytes().as_bstr())?))).collect());
+            return Ok(names
+                .into_iter()
+                .filter_map(|n| Some((n, *all.get(n.as_bytes().as_bstr())?)))
+                .collect());
         }
         let gix = self.gix();
         let mut found = HashMap::new();

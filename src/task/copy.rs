@@ -42,7 +42,10 @@ pub fn matching(desk: &Desk<'_>, source: &Path, ignored_only: bool) -> Result<Ve
     let listed = out.split(|b| *b == 0).filter(|name| !name.is_empty() && !name.ends_with(b"/"));
     let mut names: Vec<PathBuf> = listed.filter(|name| !name.starts_with(b"notes/")).map(path_from).collect();
     if ignored_only {
-        let ignored = Git::at(source).cmd(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"]).poll().run()?;
+        let ignored = Git::at(source)
+            .cmd(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"])
+            .poll()
+            .run()?;
         let ignored: std::collections::HashSet<_> = ignored.split(|b| *b == 0).map(path_from).collect();
         names.retain(|name| ignored.contains(name));
     }
@@ -97,10 +100,13 @@ fn make_parents(worktree: &Path, name: &Path) -> Result<()> {
         match fs::symlink_metadata(&dir) {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => {
-                let message = format!("could not copy '{}': '{}' is not a directory", name.display(), dir.display());
+                let message =
+                    format!("could not copy '{}': '{}' is not a directory", name.display(), dir.display());
                 return Err(Failure::fatal(message));
             }
-            Err(_) => fs::create_dir(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?,
+            Err(_) => {
+                fs::create_dir(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?
+            }
         }
     }
     Ok(())

@@ -116,7 +116,13 @@ impl View {
 ///
 /// # Errors
 /// The first thing that stands in the way; nothing has been changed.
-pub fn plan(desk: &Desk<'_>, view: &View, before: &[NewTask], slug: Slug, request: &Request) -> Result<NewTask> {
+pub fn plan(
+    desk: &Desk<'_>,
+    view: &View,
+    before: &[NewTask],
+    slug: Slug,
+    request: &Request,
+) -> Result<NewTask> {
     require_unused(view, before, &slug, request.reuse)?;
     let after: Vec<&Task> = request
         .after
@@ -150,10 +156,13 @@ pub fn plan(desk: &Desk<'_>, view: &View, before: &[NewTask], slug: Slug, reques
     if request.adopt.is_none() {
         require_free(&path, before)?;
     }
-    let mut task = Task::new(slug, match (branch, &request.track) {
-        (Some(name), _) => Branch::Own(name),
-        (None, _) => Branch::Track(origin.base.clone().unwrap_or_default()),
-    });
+    let mut task = Task::new(
+        slug,
+        match (branch, &request.track) {
+            (Some(name), _) => Branch::Own(name),
+            (None, _) => Branch::Track(origin.base.clone().unwrap_or_default()),
+        },
+    );
     task.start = Some(start);
     task.base = if request.track.is_some() { None } else { origin.base.clone() };
     task.kind = request.kind.clone();
@@ -213,7 +222,9 @@ fn origin(desk: &Desk<'_>, request: &Request, after: &[&Task], before: &[NewTask
     let wanted = request.base.as_deref().or(desk.settings.base.as_deref());
     let mut origin = match wanted {
         Some(rev) => match desk.repo.find_branch(rev)? {
-            Some((full, start)) => Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start },
+            Some((full, start)) => {
+                Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start }
+            }
             // A commit that is no branch can be started from, but not gone back to.
             None => {
                 let start = desk.repo.require_commit(rev)?;
@@ -228,8 +239,10 @@ fn origin(desk: &Desk<'_>, request: &Request, after: &[&Task], before: &[NewTask
             };
             let Some(start) = desk.repo.find_ref(&full)? else {
                 let short = short_name(&full);
-                return Err(Failure::fatal(format!("your current branch '{short}' does not have any commits yet"))
-                    .hint("taskBase", "Make a first commit, or name another branch with --base."));
+                return Err(Failure::fatal(format!(
+                    "your current branch '{short}' does not have any commits yet"
+                ))
+                .hint("taskBase", "Make a first commit, or name another branch with --base."));
             };
             Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start }
         }
@@ -271,12 +284,18 @@ fn require_unused(view: &View, before: &[NewTask], slug: &Slug, reuse: bool) -> 
         let branch = task.own_branch().or(task.tracked()).unwrap_or_default();
         let name = &task.slug;
         if task.state.is_live() {
-            let message = format!("a task named '{name}' already exists: {}, on branch '{branch}'", task.state);
-            return Err(Failure::fatal(message)
-                .hint("taskExists", format!("See 'git task show {name}'; go there with 'cd \"$(git task path {name})\"'.")));
+            let message =
+                format!("a task named '{name}' already exists: {}, on branch '{branch}'", task.state);
+            return Err(Failure::fatal(message).hint(
+                "taskExists",
+                format!("See 'git task show {name}'; go there with 'cd \"$(git task path {name})\"'."),
+            ));
         }
         if !reuse || task.slug != *slug {
-            let message = format!("the name '{slug}' was used before: task '{name}', {}, on branch '{branch}'", task.state);
+            let message = format!(
+                "the name '{slug}' was used before: task '{name}', {}, on branch '{branch}'",
+                task.state
+            );
             return Err(Failure::fatal(message).hint(
                 "taskExists",
                 format!("Bring it back with 'git task restore {name}', or use the name again with --reuse."),
@@ -300,22 +319,27 @@ fn starting_point(
 ) -> Result<(ObjectId, bool)> {
     desk.repo.require_branch_name(name)?;
     let shown = escape_controls(name.as_bytes());
-    let mut others = view.tasks.all.iter().filter(|t| t.state.is_live()).chain(before.iter().map(|n| &n.task));
+    let mut others =
+        view.tasks.all.iter().filter(|t| t.state.is_live()).chain(before.iter().map(|n| &n.task));
     if let Some(other) = others.find(|t| t.own_branch() == Some(name)) {
         return Err(Failure::fatal(format!("branch '{shown}' is that of task '{}'", other.slug)));
     }
     let full = format!("refs/heads/{name}");
     let Some(tip) = desk.repo.find_ref(&full)? else { return Ok((origin.start, true)) };
     if request.branch.is_none() && request.adopt.is_none() {
-        return Err(Failure::fatal(format!("a branch named '{shown}' already exists"))
-            .hint("taskBranchExists", format!("Take it over as it is with '-b {shown}', or name another with -b.")));
+        return Err(Failure::fatal(format!("a branch named '{shown}' already exists")).hint(
+            "taskBranchExists",
+            format!("Take it over as it is with '-b {shown}', or name another with -b."),
+        ));
     }
     if request.adopt.is_none()
         && let Some(other) = view.worktrees.iter().find(|w| w.branch().as_deref() == Some(full.as_str()))
     {
         let message = format!("'{shown}' is already checked out at '{}'", other.path.display());
-        return Err(Failure::fatal(message)
-            .hint("taskAdopt", "Make a task of that worktree with --adopt <path>, if it is not the main one."));
+        return Err(Failure::fatal(message).hint(
+            "taskAdopt",
+            "Make a task of that worktree with --adopt <path>, if it is not the main one.",
+        ));
     }
     // Its own commits are those since it left the base.
     let output = desk.repo.cmd(["merge-base", &tip.to_string(), &origin.start.to_string()]).output()?;
@@ -335,7 +359,8 @@ fn adopted<'a>(view: &'a View, path: &Path) -> Result<&'a Worktree> {
         return Err(Failure::fatal(format!("'{shown}' is the main working tree")));
     }
     if let Some(task) = view.tasks.all.iter().find(|t| {
-        t.state.is_live() && place::worktree_of(t, &view.worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)
+        t.state.is_live()
+            && place::worktree_of(t, &view.worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)
     }) {
         return Err(Failure::fatal(format!("'{shown}' is the worktree of task '{}'", task.slug)));
     }
@@ -363,7 +388,8 @@ fn require_free(path: &Path, before: &[NewTask]) -> Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
         Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
         Ok(meta) if meta.is_dir() => {
-            let mut entries = fs::read_dir(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+            let mut entries =
+                fs::read_dir(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
             entries.next().is_some()
         }
         Ok(_) => true,
@@ -383,7 +409,11 @@ fn upstream(desk: &Desk<'_>, task: &Task, origin: &Origin) -> Result<Option<Upst
     let own = task.own_branch().unwrap_or_default();
     let (rebase_remote, rebase_local) = desk.settings.auto_setup_rebase;
     let local = || {
-        full.starts_with("refs/heads/").then(|| Upstream { remote: ".".into(), merge: full.clone(), rebase: rebase_local })
+        full.starts_with("refs/heads/").then(|| Upstream {
+            remote: ".".into(),
+            merge: full.clone(),
+            rebase: rebase_local,
+        })
     };
     match desk.settings.auto_setup_merge {
         AutoSetupMerge::Never => Ok(None),
@@ -396,7 +426,9 @@ fn upstream(desk: &Desk<'_>, task: &Task, origin: &Origin) -> Result<Option<Upst
         AutoSetupMerge::Inherit => {
             let gix = desk.repo.gix();
             let config = gix.config_snapshot();
-            let of = |key: &str| config.string(format!("branch.{}.{key}", short_name(full)).as_str()).map(|v| v.to_string());
+            let of = |key: &str| {
+                config.string(format!("branch.{}.{key}", short_name(full)).as_str()).map(|v| v.to_string())
+            };
             Ok(match (of("remote"), of("merge")) {
                 (Some(remote), Some(merge)) => Some(Upstream { remote, merge, rebase: rebase_remote }),
                 _ => None,
@@ -459,8 +491,11 @@ pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>) -> Result<Reserved> {
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
                 || same("path", path_bytes(&new.path))
             {
-                return Err(Failure::fatal(format!("task '{}' is being changed by another process", other.name))
-                    .hint("taskBusy", "Try again when that process is done."));
+                return Err(Failure::fatal(format!(
+                    "task '{}' is being changed by another process",
+                    other.name
+                ))
+                .hint("taskBusy", "Try again when that process is done."));
             }
         }
     }
@@ -547,7 +582,8 @@ fn build_one(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
 
 fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
     if let Some(parent) = new.path.parent() {
-        fs::create_dir_all(parent).or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
+        fs::create_dir_all(parent)
+            .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     retry(desk.settings.lock_timeout, || {
         let mut cmd = desk.repo.cmd(["worktree", "add"]);
@@ -563,7 +599,8 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
             return Ok(());
         }
         // git removes what it made when the checkout fails, but keeps all of it when only a hook fails.
-        let complete = desk.repo.worktrees()?.iter().any(|w| w.path == new.path && w.git_dir.join("index").exists());
+        let complete =
+            desk.repo.worktrees()?.iter().any(|w| w.path == new.path && w.git_dir.join("index").exists());
         if complete && !interrupt::requested() {
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", new.path.display()));
             return Ok(());
@@ -573,9 +610,11 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
 }
 
 fn make_clone(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
-    let branch = new.task.own_branch().ok_or_else(|| Failure::usage("--clone and --track exclude each other"))?;
+    let branch =
+        new.task.own_branch().ok_or_else(|| Failure::usage("--clone and --track exclude each other"))?;
     if let Some(parent) = new.path.parent() {
-        fs::create_dir_all(parent).or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
+        fs::create_dir_all(parent)
+            .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     desk.repo
         .cmd(["clone", "--quiet", "--shared", "--no-checkout", "--"])
@@ -661,7 +700,11 @@ impl Created {
                 self.intent.done()?;
                 Err(failure.as_item().hint(
                     "taskSetup",
-                    format!("The task is kept, in '{}'; mend it there, then 'git task reopen {}'.", self.path.display(), task.slug),
+                    format!(
+                        "The task is kept, in '{}'; mend it there, then 'git task reopen {}'.",
+                        self.path.display(),
+                        task.slug
+                    ),
                 ))
             }
         }

@@ -60,13 +60,18 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
     // Whether it may be asked at all comes before whether it is clean.
     task.state.after(Action::Ready, slug)?;
     let Some(full) = task.branch_ref() else {
-        return Err(Failure::fatal(format!("task '{slug}' follows another branch and has none to integrate")));
+        return Err(Failure::fatal(format!(
+            "task '{slug}' follows another branch and has none to integrate"
+        )));
     };
     if let Some(path) = place::path_of(task, worktrees) {
         require_clean(&path, slug.as_str())?;
         if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
             return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
-                .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
+                .hint(
+                    "taskBusyWorktree",
+                    format!("Finish it with 'git {operation} --continue', or abort it."),
+                ));
         }
     }
     if let Some(clone) = &task.clone {
@@ -109,7 +114,9 @@ pub fn require_clean(path: &Path, slug: &str) -> Result<()> {
 /// A clone's branch comes back by fetch; only forwards, and only from where it was seen.
 fn fetch_from_clone(desk: &Desk<'_>, task: &Task, full: &str, clone: &Path) -> Result<()> {
     let before = desk.repo.find_ref(full)?;
-    let fetch = || desk.repo.cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]).arg(clone).arg(full).run();
+    let fetch = || {
+        desk.repo.cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]).arg(clone).arg(full).run()
+    };
     fetch()?;
     let tip = Git::at(clone).cmd(["rev-parse", "--verify", full]).poll().line()?;
     let tip = crate::git::parse_id(tip.as_bytes())?;

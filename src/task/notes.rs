@@ -30,7 +30,9 @@ pub fn checked_path(worktree: &Path, slug: &Slug) -> Result<PathBuf> {
         let shown = path.display();
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_symlink() => {
-                return Err(Failure::fatal(format!("'{shown}' is a symbolic link; a note is not written through it")));
+                return Err(Failure::fatal(format!(
+                    "'{shown}' is a symbolic link; a note is not written through it"
+                )));
             }
             Ok(meta) if is_last && !meta.is_file() => {
                 return Err(Failure::fatal(format!("'{shown}' is not a regular file")));
@@ -50,7 +52,13 @@ pub fn checked_path(worktree: &Path, slug: &Slug) -> Result<PathBuf> {
 ///
 /// # Errors
 /// If something is in the way.
-pub fn create(desk: &Desk<'_>, worktree: &Path, slug: &Slug, title: Option<&str>, goal: Option<&str>) -> Result<()> {
+pub fn create(
+    desk: &Desk<'_>,
+    worktree: &Path,
+    slug: &Slug,
+    title: Option<&str>,
+    goal: Option<&str>,
+) -> Result<()> {
     let path = checked_path(worktree, slug)?;
     if !path.exists() {
         atomic::write(&path, note::template(title, slug, goal).as_bytes())?;
@@ -135,7 +143,9 @@ fn place_in_main(desk: &Desk<'_>, main: &Path, slug: &Slug) -> Option<PathBuf> {
     }
     match fs::symlink_metadata(&path) {
         Ok(meta) if meta.is_dir() => return refuse(&format!("'{}' is a directory", path.display())),
-        Ok(_) if is_tracked(main, &relative_path(slug)) => return refuse("the branch there tracks a note of that name"),
+        Ok(_) if is_tracked(main, &relative_path(slug)) => {
+            return refuse("the branch there tracks a note of that name");
+        }
         _ => {}
     }
     Some(path)
@@ -195,7 +205,8 @@ pub fn remove_link(desk: &Desk<'_>, slug: &Slug) -> Result<()> {
 
 /// `path` as seen from `dir`; both absolute.
 fn relative_to(path: &Path, dir: &Path) -> PathBuf {
-    let (path, dir): (Vec<Component<'_>>, Vec<Component<'_>>) = (path.components().collect(), dir.components().collect());
+    let (path, dir): (Vec<Component<'_>>, Vec<Component<'_>>) =
+        (path.components().collect(), dir.components().collect());
     let shared = path.iter().zip(&dir).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n(Component::ParentDir, dir.len() - shared);
     up.chain(path[shared..].iter().copied()).collect()

@@ -61,7 +61,10 @@ fn head_of_clone(path: &Path, branch: &str) -> Result<Option<ObjectId>> {
 pub fn current(desk: &Desk<'_>, tasks: &Tasks, worktrees: &[Worktree]) -> Option<Slug> {
     let here = desk.repo.git_dir();
     let found = match worktrees.iter().find(|w| w.git_dir == here && !w.is_main) {
-        Some(worktree) => tasks.all.iter().find(|t| worktree_of(t, worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)),
+        Some(worktree) => tasks
+            .all
+            .iter()
+            .find(|t| worktree_of(t, worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)),
         None => None,
     };
     found.map(|t| t.slug.clone())
@@ -109,7 +112,12 @@ pub fn planned_path(desk: &Desk<'_>, slug: &Slug, kind: Option<&str>, base: Opti
 ///
 /// # Errors
 /// If the template has an unknown placeholder.
-pub fn planned_branch(desk: &Desk<'_>, slug: &Slug, kind: Option<&str>, base: Option<&str>) -> Result<String> {
+pub fn planned_branch(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    kind: Option<&str>,
+    base: Option<&str>,
+) -> Result<String> {
     let default = if kind.is_some() { "{type}/{task}" } else { "{task}" };
     let format = desk.settings.branch_format.as_deref().unwrap_or(default);
     if format.contains("{type}") && kind.is_none() {

@@ -66,8 +66,25 @@ pub struct Task {
 
 /// The keys of [`Task`] in the order in which they are written.
 const KEYS: &[&str] = &[
-    "branch", "track", "base", "start", "state", "reason", "type", "title", "scope", "after", "phase",
-    "priority", "session", "slot", "clone", "created", "ready", "readyTip", "integrated",
+    "branch",
+    "track",
+    "base",
+    "start",
+    "state",
+    "reason",
+    "type",
+    "title",
+    "scope",
+    "after",
+    "phase",
+    "priority",
+    "session",
+    "slot",
+    "clone",
+    "created",
+    "ready",
+    "readyTip",
+    "integrated",
 ];
 
 impl Task {
@@ -101,7 +118,8 @@ impl Task {
     /// # Errors
     /// If a value makes no sense, with its key.
     pub fn from_section(section: &Section) -> Result<Option<Self>> {
-        let text = |key: &str| section.get(key).map(|v| v.to_str_lossy().into_owned()).filter(|v| !v.is_empty());
+        let text =
+            |key: &str| section.get(key).map(|v| v.to_str_lossy().into_owned()).filter(|v| !v.is_empty());
         let branch = match (text("branch"), text("track")) {
             (Some(name), _) => Branch::Own(name),
             (None, Some(name)) => Branch::Track(name),
@@ -110,11 +128,13 @@ impl Task {
         let name = section.name.to_str_lossy();
         let slug = Slug::try_from(name.as_ref())?;
         let bad = |key: &str, value: &str| {
-            Failure::fatal(format!("bad config value '{}' for 'task.{slug}.{key}'", escape_controls(value.as_bytes())))
+            Failure::fatal(format!(
+                "bad config value '{}' for 'task.{slug}.{key}'",
+                escape_controls(value.as_bytes())
+            ))
         };
-        let number = |key: &'static str| {
-            text(key).map(|v| v.parse::<i64>().map_err(|_| bad(key, &v))).transpose()
-        };
+        let number =
+            |key: &'static str| text(key).map(|v| v.parse::<i64>().map_err(|_| bad(key, &v))).transpose();
         let id = |key: &'static str| {
             text(key).map(|v| parse_id(v.as_bytes()).map_err(|_| bad(key, &v))).transpose()
         };
@@ -133,7 +153,9 @@ impl Task {
             title: text("title"),
             scope: all("scope"),
             after: all("after"),
-            phase: number("phase")?.map(|n| u32::try_from(n).map_err(|_| bad("phase", &n.to_string()))).transpose()?,
+            phase: number("phase")?
+                .map(|n| u32::try_from(n).map_err(|_| bad("phase", &n.to_string())))
+                .transpose()?,
             priority: number("priority")?.unwrap_or(0),
             session: text("session"),
             slot: text("slot"),
@@ -309,8 +331,10 @@ mod tests {
         task.scope = vec!["a".into(), "b/**".into()];
         task.ready_tip = Some(ObjectId::null(gix::hash::Kind::Sha1));
         task.priority = -3;
-        let values = task.entries().into_iter().flat_map(|(k, vs)| vs.into_iter().map(move |v| (k.to_owned(), v)));
-        let read = Task::from_section(&Section { name: "x".into(), values: values.collect() }).unwrap().unwrap();
+        let values =
+            task.entries().into_iter().flat_map(|(k, vs)| vs.into_iter().map(move |v| (k.to_owned(), v)));
+        let read =
+            Task::from_section(&Section { name: "x".into(), values: values.collect() }).unwrap().unwrap();
         assert_eq!(format!("{read:?}"), format!("{task:?}"));
     }
 

@@ -54,6 +54,9 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
 fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<()> {
     match intent.record.kind.as_str() {
         "add" => settle_add(desk, &intent)?,
+        "rm" => super::remove::resume(desk, &intent)?,
+        "restore" => super::restore::settle(desk, &intent)?,
+        "rename" => super::rename::resume(desk, &intent)?,
         // One of a newer version: its own repair knows it.
         _ => return Ok(()),
     }
@@ -71,7 +74,8 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     };
     let held = desk.lock()?;
     let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
-    let made = tasks.find(&intent.name).filter(|t| t.state.is_live() && t.branch_ref() == half.branch).cloned();
+    let made =
+        tasks.find(&intent.name).filter(|t| t.state.is_live() && t.branch_ref() == half.branch).cloned();
     match made {
         None => {
             drop(held);
@@ -115,7 +119,9 @@ pub fn undo_add(desk: &Desk<'_>, name: &str, half: &HalfAdded) -> Result<()> {
 
 fn undo_adoption(desk: &Desk<'_>, slug: &Slug, path: &Path) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
-    if let Some(worktree) = worktrees.iter().find(|w| w.path == path && w.task.as_deref() == Some(slug.as_str())) {
+    if let Some(worktree) =
+        worktrees.iter().find(|w| w.path == path && w.task.as_deref() == Some(slug.as_str()))
+    {
         worktree.unmark()?;
     }
     remove_untouched_note(path, slug)
@@ -168,7 +174,11 @@ fn preserve_if_touched(
         },
     };
     if snapshot::differs_from(desk.repo, worktree, start)? {
-        desk.observer.warn(&format!("files found in '{}' are kept: 'git task restore {slug}'", worktree.path.display()));
+        super::remove::keep_what_is_left(desk, slug, worktree)?;
+        desk.observer.warn(&format!(
+            "files found in '{}' are kept: 'git task restore {slug}'",
+            worktree.path.display()
+        ));
     }
     Ok(())
 }
@@ -181,7 +191,8 @@ fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
     for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
         let admin = entry.path();
         let admin_name = entry.file_name().to_string_lossy().into_owned();
-        let numbered = admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+        let numbered =
+            admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
         let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
         let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
         if numbered && (initializing || bare) && !admin.join("gitdir").exists() {
@@ -199,13 +210,15 @@ fn undo_clone(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
     }
     let git = Git::at(&half.path);
     let touched = match git.cmd(["status", "--porcelain", "-uall"]).poll().output() {
-        Ok(output) if output.status.success() => {
-            output.stdout.split(|b| *b == b'\n').any(|line| !line.is_empty() && !line.starts_with(b"D") && !line.starts_with(b" D"))
-        }
+        Ok(output) if output.status.success() => output
+            .stdout
+            .split(|b| *b == b'\n')
+            .any(|line| !line.is_empty() && !line.starts_with(b"D") && !line.starts_with(b" D")),
         _ => false,
     };
     if touched {
-        desk.observer.warn(&format!("task '{slug}' was not made; files of yours stay in '{}'", half.path.display()));
+        desk.observer
+            .warn(&format!("task '{slug}' was not made; files of yours stay in '{}'", half.path.display()));
         return Ok(());
     }
     fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))

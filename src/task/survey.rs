@@ -68,7 +68,12 @@ pub struct Standing {
 ///
 /// # Errors
 /// If the repository can't be read. A single worktree that can't be is warned about.
-pub fn survey(desk: &Desk<'_>, tasks: &[Task], worktrees: &[Worktree], wanted: Wanted) -> Result<Vec<Standing>> {
+pub fn survey(
+    desk: &Desk<'_>,
+    tasks: &[Task],
+    worktrees: &[Worktree],
+    wanted: Wanted,
+) -> Result<Vec<Standing>> {
     let mut standings = tasks.iter().map(|t| begin(desk, t, worktrees)).collect::<Result<Vec<_>>>()?;
     find_bases(desk, &mut standings)?;
     if wanted.counts || wanted.conflicts {
@@ -112,7 +117,8 @@ fn begin(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Standin
 fn find_bases(desk: &Desk<'_>, standings: &mut [Standing]) -> Result<()> {
     let mut known = std::collections::HashMap::new();
     for standing in standings {
-        let Some(name) = standing.task.base.clone().or_else(|| standing.task.tracked().map(str::to_owned)) else {
+        let Some(name) = standing.task.base.clone().or_else(|| standing.task.tracked().map(str::to_owned))
+        else {
             continue;
         };
         standing.base = match known.get(&name) {
@@ -128,8 +134,9 @@ fn find_bases(desk: &Desk<'_>, standings: &mut [Standing]) -> Result<()> {
 }
 
 fn count(desk: &Desk<'_>, standings: &mut [Standing]) {
-    let pair = |s: &Standing| s.task.clone.is_none().then_some(())
-        .and_then(|()| Some((s.head?, s.base.as_ref()?.1)));
+    let pair = |s: &Standing| {
+        s.task.clone.is_none().then_some(()).and_then(|()| Some((s.head?, s.base.as_ref()?.1)))
+    };
     let (at, pairs): (Vec<usize>, Vec<_>) =
         standings.iter().enumerate().filter_map(|(i, s)| Some((i, pair(s)?))).unzip();
     for (i, counted) in at.into_iter().zip(desk.repo.ahead_behind(&pairs)) {

@@ -25,7 +25,13 @@ pub enum Outcome {
 /// # Errors
 /// If the worktree is in the middle of something or git refuses (fatal); or on a conflict, which is left
 /// there as git leaves it (negative).
-pub fn sync(desk: &Desk<'_>, task: &Task, tasks: &Tasks, worktrees: &[Worktree], how: Sync) -> Result<Outcome> {
+pub fn sync(
+    desk: &Desk<'_>,
+    task: &Task,
+    tasks: &Tasks,
+    worktrees: &[Worktree],
+    how: Sync,
+) -> Result<Outcome> {
     let slug = &task.slug;
     let Some(path) = place::path_of(task, worktrees) else {
         return Err(Failure::fatal(format!("task '{slug}' has no worktree")));
@@ -102,7 +108,8 @@ fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Resu
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
     let options = format!("branch.{own}.mergeOptions=");
-    let cmd = git.cmd(["-c", &options, "merge", "--quiet", "--no-edit", "--commit", "--no-squash", "-m", &message]);
+    let cmd =
+        git.cmd(["-c", &options, "merge", "--quiet", "--no-edit", "--commit", "--no-squash", "-m", &message]);
     settle(cmd.arg(tip.to_string()).output()?, task, path, "merge")
 }
 
@@ -111,10 +118,8 @@ fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -
     let (onto, others) = missing.split_last().expect("something is missing");
     for (name, tip) in others {
         if !contains(git, *tip, onto.1)? {
-            return Err(Failure::fatal(format!("cannot rebase onto both '{name}' and '{}'", onto.0)).hint(
-                "taskSync",
-                format!("Sync '{}' first, or bring both in with --merge.", onto.0),
-            ));
+            return Err(Failure::fatal(format!("cannot rebase onto both '{name}' and '{}'", onto.0))
+                .hint("taskSync", format!("Sync '{}' first, or bring both in with --merge.", onto.0)));
         }
     }
     settle(git.cmd(["rebase", "--quiet", &onto.1.to_string()]).output()?, task, path, "rebase")
@@ -127,9 +132,12 @@ fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &
     }
     let git_dir = Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().line()?;
     if crate::git::worktree::operation_in(Path::new(&git_dir)).is_none() {
-        return Err(output.into_failure().context(format!("task '{}' could not be brought up to date", task.slug)));
+        return Err(output
+            .into_failure()
+            .context(format!("task '{}' could not be brought up to date", task.slug)));
     }
-    let message = format!("the {what} of '{}' stopped; it is left as it is in '{}'", task.slug, path.display());
+    let message =
+        format!("the {what} of '{}' stopped; it is left as it is in '{}'", task.slug, path.display());
     Err(Failure::negative(message).hint(
         "taskConflict",
         format!("Resolve it there and go on with 'git {what} --continue', or take it back with 'git {what} --abort'."),
@@ -139,7 +147,10 @@ fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &
 /// A tracking task only ever moves forwards, so that work made in it is not left behind.
 fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Outcome> {
     let Some((_, tip)) = desk.repo.find_branch(branch)? else {
-        return Err(Failure::fatal(format!("the branch that task '{}' follows is gone: '{branch}'", task.slug)));
+        return Err(Failure::fatal(format!(
+            "the branch that task '{}' follows is gone: '{branch}'",
+            task.slug
+        )));
     };
     let git = Git::at(path);
     if contains(&git, tip, current(&git)?)? {

@@ -147,7 +147,8 @@ impl Format {
                     };
                     let key = String::from_utf8_lossy(&tail[..end]).into_owned();
                     if !known.contains(&key.as_str()) {
-                        let message = format!("unknown field name: {}", crate::text::escape_controls(key.as_bytes()));
+                        let message =
+                            format!("unknown field name: {}", crate::text::escape_controls(key.as_bytes()));
                         return Err(Failure::fatal(message)
                             .hint("taskFormat", format!("The keys are: {}", known.join(" "))));
                     }

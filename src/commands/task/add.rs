@@ -43,7 +43,13 @@ pub struct Args {
     #[arg(long, value_name = "task")]
     pub after: Vec<String>,
     /// A higher one is integrated first
-    #[arg(long, value_name = "n", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "n",
+        default_value_t = 0,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
     pub priority: i64,
     /// Put the worktree here
     #[arg(long, value_name = "dir")]
@@ -95,7 +101,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     if !args.dry_run {
         interrupt::watch();
         let team = cx.settings.team.as_ref();
-        let needs = team.is_some_and(|t| !t.setup.run.is_empty() || t.hooks.iter().any(|h| h.event == Event::Added));
+        let needs =
+            team.is_some_and(|t| !t.setup.run.is_empty() || t.hooks.iter().any(|h| h.event == Event::Added));
         trust::require(cx, needs && setup, Some("--no-setup"))?;
         for said in settle::settle_all(&desk, false)? {
             cx.ui.note(&format!("Settled what was left behind: {said}"));
@@ -132,7 +139,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)>> {
     let absolute = |path: &PathBuf| cx.context.cwd.join(path);
     if let Some(file) = &args.from {
-        let text = std::fs::read_to_string(absolute(file)).or_fatal(|| format!("could not open '{}'", file.display()))?;
+        let text = std::fs::read_to_string(absolute(file))
+            .or_fatal(|| format!("could not open '{}'", file.display()))?;
         let tasks = Tasks::read(desk.repo);
         let plan = plan::parse(&text, &file.to_string_lossy(), |name| tasks.find(name).is_some())?;
         let base = args.base.clone().or(plan.base);

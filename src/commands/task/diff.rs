@@ -36,7 +36,9 @@ pub struct PatchArgs {
 
 /// Where a task's own changes begin: its start, or the commit up to which the base was brought in since.
 fn beginning(cx: &Cx, task: &Task, git: &Git) -> Result<ObjectId> {
-    let start = task.start.ok_or_else(|| Failure::fatal(format!("it is not known where task '{}' started", task.slug)))?;
+    let start = task
+        .start
+        .ok_or_else(|| Failure::fatal(format!("it is not known where task '{}' started", task.slug)))?;
     let base = task.base.as_deref().map(|b| cx.repo.find_branch(b)).transpose()?.flatten();
     let Some((_, base)) = base else { return Ok(start) };
     let output = git.cmd(["merge-base", "HEAD", &base.to_string()]).poll().output()?;
@@ -44,7 +46,8 @@ fn beginning(cx: &Cx, task: &Task, git: &Git) -> Result<ObjectId> {
         return Ok(start);
     }
     let merged = crate::git::parse_id(output.stdout.trim_ascii_end())?;
-    let newer = git.cmd(["merge-base", "--is-ancestor", &start.to_string(), &merged.to_string()]).poll().output()?;
+    let newer =
+        git.cmd(["merge-base", "--is-ancestor", &start.to_string(), &merged.to_string()]).poll().output()?;
     Ok(if newer.code() == 0 { merged } else { start })
 }
 

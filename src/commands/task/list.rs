@@ -128,7 +128,9 @@ fn watch(cx: &Cx, args: &Args, states: &[State], pause: Duration) -> Result<u8> 
             Err(failure) => break Err(failure),
         };
         let frame = if is_terminal { over_the_last(&picture) } else { format!("{picture}\n") };
-        if let Err(failure) = cx.write(frame).and_then(|()| cx.ui.flush().or_fatal(|| "could not write to standard output")) {
+        if let Err(failure) =
+            cx.write(frame).and_then(|()| cx.ui.flush().or_fatal(|| "could not write to standard output"))
+        {
             break Err(failure);
         }
         if ended.recv_timeout(pause).is_ok() {

@@ -5,8 +5,8 @@ use clap::Args as ClapArgs;
 use super::place;
 use crate::commands::Cx;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
-use crate::git::process::{code_of, shell};
 use crate::git::no_vars;
+use crate::git::process::{code_of, shell};
 use crate::task::note::{Section, body_of};
 use crate::task::notes;
 use crate::text::shell_quote;
@@ -77,10 +77,13 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 /// Opens the file in the editor that git would use.
 fn edit(cx: &Cx, path: &std::path::Path, dir: &std::path::Path) -> Result<u8> {
     let editor = cx.repo.cmd(["var", "GIT_EDITOR"]).line()?;
-    let file = String::from_utf8(shell_quote(crate::paths::path_bytes(path))).or_fatal(|| "the note's path is not UTF-8")?;
+    let file = String::from_utf8(shell_quote(crate::paths::path_bytes(path)))
+        .or_fatal(|| "the note's path is not UTF-8")?;
     let status = shell(&format!("{editor} {file}"), dir, no_vars()).foreground()?;
     match code_of(status) {
         0 => Ok(EXIT_DONE),
-        code => Err(Failure::fatal(format!("there was a problem with the editor '{editor}' (exit code {code})"))),
+        code => {
+            Err(Failure::fatal(format!("there was a problem with the editor '{editor}' (exit code {code})")))
+        }
     }
 }

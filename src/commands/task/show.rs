@@ -6,9 +6,9 @@ use super::view;
 use crate::commands::{Cx, ListingArgs, Reporter};
 use crate::duration;
 use crate::error::{EXIT_DONE, Result};
+use crate::task::place;
 use crate::task::record::Tasks;
 use crate::task::survey::{Standing, Wanted, survey};
-use crate::task::{place};
 use crate::text::{escape_controls, escape_controls_multiline};
 
 /// Show all there is to know about a task
@@ -78,7 +78,10 @@ fn describe(s: &Standing, now: i64) -> String {
     line("Priority", (task.priority != 0).then(|| task.priority.to_string()));
     line("Session", task.session.clone());
     line("Created", task.created.map(|t| duration::ago(now - t)));
-    line("Ready", task.ready.filter(|_| s.state == crate::task::State::Ready).map(|t| duration::ago(now - t)));
+    line(
+        "Ready",
+        task.ready.filter(|_| s.state == crate::task::State::Ready).map(|t| duration::ago(now - t)),
+    );
     line("Integrated", task.integrated.map(|id| id.to_string()));
     for (heading, text) in [("Goal", &s.goal), ("Blockers", &s.blocker), ("Next steps", &s.next)] {
         if let Some(text) = text {

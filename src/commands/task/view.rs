@@ -12,9 +12,38 @@ use crate::ui::table::Cell;
 
 /// The keys of a listing of tasks.
 pub const KEYS: &[&str] = &[
-    "task", "state", "branch", "track", "worktree", "base", "start", "head", "ahead", "behind", "dirty",
-    "running", "slot", "after", "scope", "conflicts", "priority", "title", "goal", "blocker", "reason", "next",
-    "operation", "locked", "missing", "clone", "type", "phase", "session", "created", "ready", "integrated",
+    "task",
+    "state",
+    "branch",
+    "track",
+    "worktree",
+    "base",
+    "start",
+    "head",
+    "ahead",
+    "behind",
+    "dirty",
+    "running",
+    "slot",
+    "after",
+    "scope",
+    "conflicts",
+    "priority",
+    "title",
+    "goal",
+    "blocker",
+    "reason",
+    "next",
+    "operation",
+    "locked",
+    "missing",
+    "clone",
+    "type",
+    "phase",
+    "session",
+    "created",
+    "ready",
+    "integrated",
 ];
 
 /// The record of a task.
@@ -24,7 +53,10 @@ pub fn record(standing: &Standing) -> Record {
     r.text("task", task.slug.as_str());
     r.text("state", standing.state.as_str());
     r.maybe("branch", task.branch_ref());
-    r.maybe("track", standing.base.as_ref().filter(|_| task.tracked().is_some()).map(|(name, _)| name.as_str()));
+    r.maybe(
+        "track",
+        standing.base.as_ref().filter(|_| task.tracked().is_some()).map(|(name, _)| name.as_str()),
+    );
     r.maybe("worktree", standing.worktree.as_deref().map(path_bytes));
     if task.tracked().is_none() {
         let base = standing.base.as_ref().map(|(name, _)| name.clone());
@@ -131,7 +163,8 @@ fn about(standing: &Standing) -> String {
         let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
         escape_controls(line.trim_start_matches("- ").as_bytes())
     };
-    let blocked = task.reason.as_deref().filter(|_| standing.state == State::Blocked).or(standing.blocker.as_deref());
+    let blocked =
+        task.reason.as_deref().filter(|_| standing.state == State::Blocked).or(standing.blocker.as_deref());
     match (blocked, task.tracked(), &task.title, &standing.goal) {
         (Some(why), ..) => format!("blocked: {}", first_line(why)),
         (None, Some(branch), ..) => format!("follows {branch}"),

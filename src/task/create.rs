@@ -616,13 +616,18 @@ fn make_clone(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
         fs::create_dir_all(parent)
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
-    desk.repo
-        .cmd(["clone", "--quiet", "--shared", "--no-checkout", "--"])
-        .arg(desk.repo.common_dir())
-        .arg(&new.path)
-        .run()?;
+    clone_at(desk, &new.path)?;
     let git = Git::at(&new.path);
     git.cmd(["checkout", "--quiet", "--no-track", "-B", branch, &new.start.to_string()]).run().map(drop)
+}
+
+/// An empty clone that borrows the objects of this repository.
+///
+/// # Errors
+/// In git's words.
+pub fn clone_at(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    let cmd = desk.repo.cmd(["clone", "--quiet", "--shared", "--no-checkout", "--"]);
+    cmd.arg(desk.repo.common_dir()).arg(path).run().map(drop)
 }
 
 /// Tasks that are there on disk, but not yet in the metadata.

@@ -5,6 +5,7 @@
 pub mod copy;
 pub mod create;
 pub mod events;
+pub mod keep;
 pub mod life;
 pub mod note;
 pub mod notes;

@@ -11,7 +11,7 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, copy, notes, place};
+use super::{Desk, Slug, State, Task, copy, keep, notes, place};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
 use crate::git::process::{Git, detached, retry};
@@ -236,7 +236,7 @@ fn carry_out(
         }
         None => Vec::new(),
     };
-    let parked = preserve(desk, task, worktree, &kept, note.as_deref())?;
+    let parked = keep::keep(desk, task, worktree, &kept, note.as_deref())?;
     drop(step);
     crate::interrupt::check()?;
     if let (Some(path), Some(aside), false) = (present, aside, parked) {
@@ -260,18 +260,6 @@ fn covered(name: &str, kept: &[PathBuf], slug: &Slug) -> bool {
         || name == notes
         || (name.starts_with("notes/") && notes.starts_with(name))
         || name.starts_with(&notes)
-}
-
-/// Puts what only this worktree and branch hold into the trash. True if the directory itself had to be kept.
-fn preserve(
-    desk: &Desk<'_>,
-    task: &Task,
-    worktree: Option<&Worktree>,
-    kept: &[PathBuf],
-    note: Option<&[u8]>,
-) -> Result<bool> {
-    let _ = (desk, task, worktree, kept, note);
-    todo!()
 }
 
 /// The steps after the directory is out of the way; each can be done again.
@@ -377,12 +365,4 @@ pub fn sweep(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(swept)
-}
-
-/// What is left of a worktree whose directory is gone, or that was never finished, goes to the trash.
-///
-/// # Errors
-/// If it can't be preserved.
-pub fn keep_what_is_left(_desk: &Desk<'_>, _slug: &Slug, _worktree: &Worktree) -> Result<()> {
-    Ok(())
 }

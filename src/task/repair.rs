@@ -135,7 +135,7 @@ impl Repair<'_, '_> {
                     let what =
                         format!("task '{}': its worktree '{}' is gone", task.slug, worktree.path.display());
                     if self.finding(what) {
-                        super::remove::keep_what_is_left(self.desk, &task.slug, worktree)?;
+                        super::keep::keep_what_is_left(self.desk, &task.slug, worktree)?;
                         repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
                     }
                 }

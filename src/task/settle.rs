@@ -174,7 +174,7 @@ fn preserve_if_touched(
         },
     };
     if snapshot::differs_from(desk.repo, worktree, start)? {
-        super::remove::keep_what_is_left(desk, slug, worktree)?;
+        super::keep::keep_what_is_left(desk, slug, worktree)?;
         desk.observer.warn(&format!(
             "files found in '{}' are kept: 'git task restore {slug}'",
             worktree.path.display()

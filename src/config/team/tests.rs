@@ -131,8 +131,7 @@ fn the_manifest_changes_with_the_commands_alone() {
         "[setup]\nrun = ['a', 'b ']",
         "[integrate]\ncheck = ['a', 'b']",
         "[setup]\nrun = [\"a\\n12:setup.run[2]\\n1:b\"]",
-        "[session.'x.command\u{a0}']\ncommand='a'",
     ] {
-        assert!(team(other).is_err() || manifest(other) != plain, "{other}");
+        assert_ne!(manifest(other), plain, "{other}");
     }
 }

@@ -162,7 +162,7 @@ fn several_items_make_a_list() {
 #[test]
 fn a_hostile_note_takes_no_quadratic_time() {
     for line in ["<!--\n", "```\n~~~~~\n``` x\n<!-- ", "> # a\n- <!-- x\n", "a\n"] {
-        let text = line.repeat(100_000);
+        let text = line.repeat(20_000);
         let text = format!("{text}\n## Goal\n{text}");
         assert!(read(&text, NextSteps).is_none());
         let _ = read(&text, Goal);

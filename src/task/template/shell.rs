@@ -20,7 +20,7 @@ use crate::text;
 pub fn expand_shell(template: &str, values: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     let bytes = template.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
-    let mut scanner = Scanner { place: Place::Plain, word_start: true, substitution: None };
+    let mut scanner = Scanner { place: Place::Plain, word_start: true, blank: true, substitution: None };
     let mut at = 0;
     while at < bytes.len() {
         let step = match placeholder(&template[at..], values) {
@@ -33,6 +33,7 @@ pub fn expand_shell(template: &str, values: &[(&str, &[u8])]) -> Result<Vec<u8>>
                 }
                 out.extend(text::shell_quote(value));
                 scanner.word_start = false;
+                scanner.blank = false;
                 at += name.len() + 2;
                 continue;
             }
@@ -97,6 +98,8 @@ struct Scanner {
     place: Place,
     /// Whether a `#` here would start a comment.
     word_start: bool,
+    /// Whether that is so because of white space, so that no operator can go on here.
+    blank: bool,
     /// Inside `$(...)`: where its end leads back to.
     substitution: Option<Place>,
 }
@@ -130,7 +133,12 @@ impl Scanner {
                 b'`' => self.backquote(rest),
                 _ => first,
             },
-            Place::Plain => self.plain(rest, first),
+            Place::Plain => {
+                let step = self.plain(rest, first);
+                let white = rest.starts_with([' ', '\t', '\n']);
+                self.blank = self.word_start && (white || self.blank && rest.starts_with("\\\n"));
+                step
+            }
         }
     }
 
@@ -140,8 +148,15 @@ impl Scanner {
             b'\'' => self.place = Place::Single,
             b'"' => self.place = Place::Double,
             b'\\' => {
-                // A continued line goes on as if the backslash and the newline were not there.
-                self.word_start = word_start && rest.starts_with("\\\n");
+                if rest.starts_with("\\\n") {
+                    // The line goes on as if these two were not there, so that `<\` and `<` make a `<<`.
+                    if self.blank {
+                        self.word_start = true;
+                    } else {
+                        self.place = Place::Opaque("a line that is continued within a word");
+                    }
+                    return 2;
+                }
                 return escaped(rest);
             }
             b'$' => return self.dollar(rest),
@@ -162,6 +177,18 @@ impl Scanner {
                 return 3;
             }
             b'<' if rest.starts_with("<<") => self.place = Place::Opaque("a here-document"),
+            // bash expands what follows '>&' twice, and evaluates what is in the other three
+            b'<' | b'>' if rest[1..].starts_with('&') => match descriptor(&rest[2..]) {
+                Some(length) => return 2 + length,
+                None => self.place = Place::Opaque("'>&' or '<&'"),
+            },
+            // after a mistake in an array, bash goes on with the next line, be that inside of a value
+            b'=' if rest.starts_with("=(") => self.place = Place::Opaque("'=('"),
+            b'(' if rest.starts_with("((") => self.place = Place::Opaque("'(('"),
+            b'[' if word_start && rest.starts_with("[[") => self.place = Place::Opaque("'[['"),
+            b'[' if !word_start && is_odd_subscript(&rest[1..]) => {
+                self.place = Place::Opaque("an array's '['")
+            }
             b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b'<' | b'>' => self.word_start = true,
             _ => {}
         }
@@ -197,6 +224,10 @@ impl Scanner {
                     2
                 }
             },
+            Some(b'\\') if rest[2..].starts_with('\n') => {
+                self.place = Place::Opaque("a line that is continued within a word");
+                1
+            }
             // bash reads $'...' with escapes and $[...] as arithmetic, dash reads neither
             Some(b'\'') if !quoted => {
                 self.place = Place::Opaque("\"$'\"");
@@ -227,103 +258,23 @@ impl Scanner {
     }
 }
 
+/// The length of a file descriptor, as in `2>&1`, if there is nothing else in the word.
+fn descriptor(rest: &str) -> Option<usize> {
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-');
+    let length = rest.len() - after.len();
+    let ends = after.chars().next().is_none_or(|c| " \t\n;&|)<>".contains(c));
+    (length > 0 && ends).then_some(length)
+}
+
+/// Whether more than plain text is in a bracket: a file pattern has no more than that.
+fn is_odd_subscript(rest: &str) -> bool {
+    rest.split_once(']').is_none_or(|(inside, _)| inside.contains(['{', '[', '\'', '"', '\\', '`', '(']))
+}
+
 /// The length of a backslash and what it escapes.
 fn escaped(rest: &str) -> usize {
     1 + rest[1..].chars().next().map_or(0, char::len_utf8)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const VALUES: &[(&str, &[u8])] =
-        &[("task", b"login"), ("title", b"it's; $(rm) `x` \"q\"\n#"), ("path", b"/w/\xff b")];
-
-    fn filled(template: &str) -> String {
-        let bytes = expand_shell(template, VALUES).unwrap_or_else(|e| panic!("{template}: {e}"));
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    #[test]
-    fn every_value_is_one_argument() {
-        assert_eq!(filled("claude -p {title} {task}"), "claude -p 'it'\\''s; $(rm) `x` \"q\"\n#' 'login'");
-        assert_eq!(filled("test -f notes/{task}/APPROVED"), "test -f notes/'login'/APPROVED");
-        assert_eq!(expand_shell("cd {path}", VALUES).expect("plain"), b"cd '/w/\xff b'");
-        assert_eq!(filled("\"fix: \"{title}").matches("'\\''").count(), 1);
-    }
-
-    #[test]
-    fn other_braces_are_the_shells() {
-        for template in [
-            "echo ${task} ${x:-y} {a,b} {} { x; }",
-            "awk '{print $1}' | find -exec x {} \\;",
-            "echo \\{task} {other}",
-            "größe # don't",
-        ] {
-            assert_eq!(filled(template), template);
-        }
-        assert_eq!(filled("echo {a,{task}}"), "echo {a,'login'}");
-    }
-
-    #[test]
-    fn quoting_that_is_over_does_not_matter() {
-        for before in [
-            "echo 'a\"' \"b'$x\\\"\" c\\' ",
-            "x \"$(pwd)\" `pwd` ",
-            "y=$(cat f) ${z} $$",
-            "# don't\n",
-            "a#b ",
-            "x <<< y ",
-            "(a) ",
-            "${x#y} ",
-        ] {
-            assert!(filled(&format!("{before}{{task}}")).ends_with("'login'"), "{before}");
-        }
-        assert_eq!(
-            filled("claude \"$(git task prompt {task})\" {task}"),
-            "claude \"$(git task prompt 'login')\" 'login'"
-        );
-    }
-
-    #[test]
-    fn a_placeholder_in_quotes_is_refused() {
-        for template in [
-            "x \"{task}\"",
-            "x '{task}'",
-            "x \"a $y {task}\"",
-            "x 'a\" {task}'",
-            "x \"$(pwd) {task}\"",
-            "echo # don't\necho '{task}'",
-        ] {
-            let refusal = expand_shell(template, VALUES).expect_err(template);
-            assert!(
-                refusal.message().starts_with("placeholder '{task}' stands inside quotes in '"),
-                "{refusal}"
-            );
-            assert!(refusal.hint.expect("a hint").text.contains("Leave out the quotes"));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_followed_is_refused() {
-        let templates = [
-            "x # {task}",
-            "cat <<EOF\n{task}\nEOF",
-            "x ${y:-{task}}",
-            "x `echo {task}`",
-            "x \"`echo \\\"a\\\"`\" {task}",
-            "x \"$(echo \"{task}\")\"",
-            "x \"$(case a in a) echo \" {task} \";; esac)\"",
-            "x $'it\\'s' {task}",
-            "x $((1 + {task}))",
-            "x $[{task}]",
-            "x <(y)#' \n{task}'",
-        ];
-        for template in templates {
-            expand_shell(template, VALUES).expect_err(template);
-        }
-        let message = expand_shell("cat <<E\n{task}", VALUES).expect_err("here-document").message();
-        assert_eq!(message, "placeholder '{task}' stands in or after a here-document in 'cat <<E\\n{task}'");
-        expand_shell("echo {x}", &[("x", b"a\0b")]).expect_err("a NUL");
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 //!
 //! Everything that a test wants to fix comes from here; nothing below reads the environment itself.
 
+#![expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,5 +1,7 @@
 //! From the command line to a command and from its outcome to an exit code.
 
+#![expect(clippy::disallowed_methods, reason = "the arguments are read here, once")]
+
 mod task;
 
 use std::ffi::OsString;

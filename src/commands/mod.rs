@@ -160,7 +160,7 @@ fn configure(
 /// The user as the domain sees it.
 pub struct Reporter<'a> {
     ui: &'a Ui,
-    progress: Progress<'a>,
+    progress: Progress,
 }
 
 impl<'a> Reporter<'a> {

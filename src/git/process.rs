@@ -4,9 +4,13 @@
 //! hook's `GIT_DIR` or `GIT_INDEX_FILE` never leads it to the wrong repository; `git -c` and
 //! `GIT_CONFIG_COUNT` reach it. See `git rev-parse --local-env-vars`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "processes are started here, and their output may go to our stderr"
+)]
+
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -57,8 +61,7 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let mut command = Command::new("git");
-        clear_local_env(&mut command);
+        let mut command = command("git");
         command.current_dir(&self.dir);
         if let Some(git_dir) = &self.git_dir {
             command.env("GIT_DIR", git_dir);
@@ -71,10 +74,13 @@ impl Git {
     }
 }
 
-fn clear_local_env(command: &mut Command) {
+/// Every command begins here: without the variables that would lead it to another repository.
+fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for name in LOCAL_ENV_VARS {
         command.env_remove(name);
     }
+    command
 }
 
 /// A command that is about to run.
@@ -182,9 +188,7 @@ impl Cmd {
     /// If it can't be started.
     pub fn shown(mut self) -> Result<ExitStatus> {
         let name = self.name();
-        let stderr = std::io::stderr();
-        let stdout = stderr.as_fd().try_clone_to_owned().or_fatal(|| "cannot duplicate standard error")?;
-        self.command.stdin(Stdio::null()).stdout(Stdio::from(stdout));
+        self.command.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr()));
         self.command.status().or_fatal(|| format!("cannot run {name}"))
     }
 
@@ -251,8 +255,7 @@ where
     K: AsRef<OsStr>,
     V: AsRef<OsStr>,
 {
-    let mut command = Command::new("sh");
-    clear_local_env(&mut command);
+    let mut command = command("sh");
     command.arg("-c").arg(line).current_dir(dir).envs(vars);
     Cmd { command, stdin: None }
 }
@@ -262,8 +265,7 @@ where
 /// # Errors
 /// If it fails: its last words.
 pub fn run_shell(script: &str, args: &[&OsStr]) -> Result<()> {
-    let mut command = Command::new("sh");
-    clear_local_env(&mut command);
+    let mut command = command("sh");
     command.args(["-c", script, "sh"]).args(args).current_dir("/");
     Cmd { command, stdin: None }.run().map(drop)
 }
@@ -273,8 +275,7 @@ pub fn run_shell(script: &str, args: &[&OsStr]) -> Result<()> {
 /// # Errors
 /// If it can't be started.
 pub fn detached(script: &str, args: &[&OsStr]) -> Result<()> {
-    let mut command = Command::new("sh");
-    clear_local_env(&mut command);
+    let mut command = command("sh");
     command.args(["-c", script, "sh"]).args(args).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(drop).or_fatal(|| "cannot run sh")
@@ -291,8 +292,7 @@ where
     K: AsRef<OsStr>,
     V: AsRef<OsStr>,
 {
-    let mut command = Command::new(name);
-    clear_local_env(&mut command);
+    let mut command = command(name);
     command.args(args).current_dir(dir).envs(vars);
     Cmd { command, stdin: None }
 }

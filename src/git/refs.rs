@@ -139,3 +139,8 @@ fn find_in(gix: &gix::Repository, full_name: &str) -> Result<Option<ObjectId>> {
         None => None,
     })
 }
+
+/// `refs/heads/x` as `x`, `refs/remotes/origin/x` as `origin/x`.
+pub fn short_name(full: &str) -> &str {
+    full.strip_prefix("refs/heads/").or_else(|| full.strip_prefix("refs/remotes/")).unwrap_or(full)
+}

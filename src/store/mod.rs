@@ -3,5 +3,6 @@
 pub mod atomic;
 pub mod config;
 pub mod lock;
+pub mod names;
 pub mod record;
 pub mod trash;

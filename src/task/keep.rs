@@ -75,7 +75,7 @@ pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> R
         Some(task) => task.clone(),
         None => {
             let name = worktree.branch().unwrap_or_default();
-            Task::new(slug.clone(), super::Branch::Own(super::create::short_name(&name).to_owned()))
+            Task::new(slug.clone(), super::Branch::Own(crate::git::refs::short_name(&name).to_owned()))
         }
     };
     keep(desk, &task, Some(worktree), &[], None).map(drop)

@@ -5,6 +5,7 @@
 pub mod copy;
 pub mod create;
 pub mod events;
+pub mod half;
 pub mod keep;
 pub mod life;
 pub mod note;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod remove;
 pub mod rename;
 pub mod repair;
+pub mod request;
 pub mod restore;
 pub mod settle;
 pub mod setup;
@@ -24,6 +26,7 @@ pub mod state;
 pub mod survey;
 pub mod sync;
 pub mod template;
+pub mod upstream;
 
 use crate::config::Settings;
 use crate::context::Context;

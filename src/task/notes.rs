@@ -119,7 +119,10 @@ pub fn link_in_main(desk: &Desk<'_>, worktree: &Path, slug: &Slug) -> Result<()>
     }
     fs::create_dir_all(dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
     if fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_file()) {
-        keep_archived(&link)?;
+        // A restored note is the archived one.
+        if fs::read(&link).ok() != fs::read(worktree.join(relative_path(slug))).ok() {
+            keep_archived(&link)?;
+        }
     }
     hide(&link)?;
     // By rename, so that a reader always finds one or the other.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::record::Tasks;
-use super::{Desk, remove, settle};
+use super::{Desk, remove};
 use crate::error::Result;
-use crate::store::{atomic, trash};
+use crate::store::{names, trash};
 
 /// Forgets what was removed before `before` (seconds since the epoch). Gives a line for each thing.
 ///
@@ -33,21 +33,16 @@ pub fn prune(desk: &Desk<'_>, before: i64, dry_run: bool) -> Result<Vec<String>>
 /// The sections of tasks that can't be restored any more leave git config; their names are remembered.
 fn forget_metadata(desk: &Desk<'_>, slugs: &[&str]) -> Result<()> {
     let held = desk.lock()?;
-    let mut names: BTreeSet<String> = settle::archived_names(desk.repo)?.into_iter().collect();
-    let finished = desk.edit(&held, |file| {
+    desk.edit(&held, |file| {
         let tasks = Tasks::of(file);
         let finished: Vec<String> = slugs
             .iter()
             .filter(|slug| tasks.find(slug).is_some_and(|t| !t.state.is_live()))
             .map(|slug| (*slug).to_owned())
             .collect();
-        names.extend(finished.iter().cloned());
-        let text: String = names.iter().map(|n| format!("{n}\n")).collect();
         // Before the sections go, so that no name is free in between.
-        atomic::write(&desk.repo.state_dir().join("used-names"), text.as_bytes())?;
+        names::remember(desk.repo, &held, &finished)?;
         finished.iter().for_each(|slug| file.remove("task", slug));
-        Ok(finished)
-    })?;
-    drop(finished);
-    Ok(())
+        Ok(())
+    })
 }

@@ -168,7 +168,7 @@ impl Repair<'_, '_> {
     }
 
     fn renamed(&mut self, task: &Task, worktree: &Worktree, other: &str) -> Result<()> {
-        let short = super::create::short_name(other);
+        let short = crate::git::refs::short_name(other);
         if self.finding(format!("task '{}': its branch was renamed to '{short}'", task.slug)) {
             let mut task = task.clone();
             task.branch = Branch::Own(short.to_owned());
@@ -181,7 +181,7 @@ impl Repair<'_, '_> {
 
     fn deleted(&mut self, task: &Task, full: &str, last: Option<ObjectId>) -> Result<()> {
         let found = last.filter(|id| self.desk.repo.gix().has_object(id));
-        let short = super::create::short_name(full);
+        let short = crate::git::refs::short_name(full);
         match found {
             Some(id) => {
                 if self.finding(format!(

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
+use super::half::{HalfAdded, undo_add};
 use super::record::Tasks;
-use super::settle::{HalfAdded, undo_add};
 use super::{Desk, Slug, Task, create, keep, notes, place};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;

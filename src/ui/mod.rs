@@ -1,5 +1,7 @@
 //! Everything that a person or a script sees: results on standard output, the rest on standard error.
 
+#![expect(clippy::disallowed_methods, reason = "the streams are written here")]
+
 pub mod listing;
 pub mod progress;
 pub mod prompt;

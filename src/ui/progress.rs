@@ -1,4 +1,4 @@
-//! Progress of long work: one line for each item while it is under way, on a terminal; else plain lines.
+//! Progress of long work: one line for each item while it is under way, on a terminal only.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::Ui;
 
 /// The lines of one command.
-pub struct Progress<'a> {
-    ui: &'a Ui,
+pub struct Progress {
     bars: Option<MultiProgress>,
 }
 
@@ -17,10 +16,10 @@ pub struct Item {
     bar: Option<ProgressBar>,
 }
 
-impl<'a> Progress<'a> {
+impl Progress {
     /// Draws if standard error is a terminal and `-q` was not given.
-    pub fn new(ui: &'a Ui) -> Self {
-        Progress { ui, bars: ui.can_draw().then(MultiProgress::new) }
+    pub fn new(ui: &Ui) -> Self {
+        Progress { bars: ui.can_draw().then(MultiProgress::new) }
     }
 
     /// Starts a line.
@@ -33,9 +32,6 @@ impl<'a> Progress<'a> {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        if bar.is_none() {
-            self.ui.note(&text);
-        }
         Item { bar }
     }
 }

@@ -9,8 +9,9 @@ use crate::config::team::Event;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
 use crate::interrupt;
 use crate::paths::path_bytes;
-use crate::task::create::{self, NewTask, Request, View};
+use crate::task::create;
 use crate::task::record::Tasks;
+use crate::task::request::{self, NewTask, Request, View};
 use crate::task::{Branch, Desk, Slug, Task, events, plan, settle};
 use crate::ui::listing::{self, Record};
 
@@ -113,13 +114,13 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         let view = View::read(&desk)?;
         let mut planned: Vec<NewTask> = Vec::new();
         for (name, request) in &wanted {
-            planned.push(create::plan(&desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
+            planned.push(request::plan(&desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
         }
         make(cx, &desk, args, planned, &mut made)?
     } else {
         cx.each(&wanted, |(name, request)| {
             let view = View::read(&desk)?;
-            let new = create::plan(&desk, &view, &[], Slug::try_from(name.as_str())?, request)?;
+            let new = request::plan(&desk, &view, &[], Slug::try_from(name.as_str())?, request)?;
             match make(cx, &desk, args, vec![new], &mut made)? {
                 EXIT_DONE => Ok(()),
                 _ => Err(Failure::reported()),

@@ -1,0 +1,392 @@
+//! What `git task add` is asked for, and whether it can be done: looking and refusing, changing nothing.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+
+use super::record::Tasks;
+use super::upstream::{self, Upstream};
+use super::{Branch, Desk, Slug, Task, place};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::refs::short_name;
+use crate::git::worktree::{Head, Worktree};
+use crate::store::{names, trash};
+use crate::text::escape_controls;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `-b`
+    pub branch: Option<String>,
+    /// `--base`
+    pub base: Option<String>,
+    /// `--type`
+    pub kind: Option<String>,
+    /// `--title`
+    pub title: Option<String>,
+    /// `--goal`
+    pub goal: Option<String>,
+    /// `--scope`
+    pub scope: Vec<String>,
+    /// `--after`
+    pub after: Vec<String>,
+    /// The plan's phase.
+    pub phase: Option<u32>,
+    /// `--priority`
+    pub priority: i64,
+    /// `--session`
+    pub session: Option<String>,
+    /// `--path`, absolute
+    pub path: Option<PathBuf>,
+    /// `--track`
+    pub track: Option<String>,
+    /// `--adopt`, absolute
+    pub adopt: Option<PathBuf>,
+    /// `--clone`
+    pub clone: bool,
+    /// `--lock`
+    pub lock: bool,
+    /// `--reuse`
+    pub reuse: bool,
+    /// `base` comes from the plan as a whole, so that one predecessor's tip goes before it.
+    pub base_is_default: bool,
+}
+
+/// A task that can be made: everything was looked at.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Its metadata.
+    pub task: Task,
+    /// Where its files go, or are.
+    pub path: PathBuf,
+    /// The commit it starts from, which is checked out.
+    pub start: ObjectId,
+    /// The branch does not exist yet.
+    pub creates_branch: bool,
+    /// The note's Goal.
+    pub goal: Option<String>,
+    /// The branch's upstream.
+    pub upstream: Option<Upstream>,
+    /// Worktree and branch were there before.
+    pub adopts: bool,
+    /// The worktree is to be locked.
+    pub lock: bool,
+    /// The name may have been used before.
+    pub reuse: bool,
+}
+
+/// The state of the repository that requests are checked against.
+pub struct View {
+    /// The tasks.
+    pub tasks: Tasks,
+    /// The worktrees.
+    pub worktrees: Vec<Worktree>,
+    /// Names whose removed work is still in the trash, or that were ever used.
+    pub used: HashSet<String>,
+}
+
+impl View {
+    /// Reads it all.
+    ///
+    /// # Errors
+    /// If the repository can't be read.
+    pub fn read(desk: &Desk<'_>) -> Result<Self> {
+        let trash = trash::entries(desk.repo)?;
+        let mut used: HashSet<_> = trash.into_iter().map(|e| e.slug).collect();
+        used.extend(names::used(desk.repo)?);
+        Ok(View { tasks: Tasks::read(desk.repo), worktrees: desk.repo.worktrees()?, used })
+    }
+}
+
+/// Checks a request against the repository and against those that come before it in the same command.
+///
+/// # Errors
+/// The first thing that stands in the way; nothing has been changed.
+pub fn plan(
+    desk: &Desk<'_>,
+    view: &View,
+    before: &[NewTask],
+    slug: Slug,
+    request: &Request,
+) -> Result<NewTask> {
+    require_unused(view, before, &slug, request.reuse)?;
+    let after: Vec<&Task> = request
+        .after
+        .iter()
+        .map(|name| match before.iter().find(|n| n.task.slug.as_str() == name) {
+            Some(new) => Ok(&new.task),
+            None => view.tasks.require(name),
+        })
+        .collect::<Result<_>>()?;
+    let origin = match &request.track {
+        Some(branch) => Origin::of_branch(desk, branch)?,
+        None => origin(desk, request, &after, before)?,
+    };
+    let branch = match (&request.track, &request.adopt) {
+        (Some(_), _) => None,
+        (None, Some(path)) => Some(adopted_branch(view, path)?),
+        (None, None) => Some(match &request.branch {
+            Some(name) => name.clone(),
+            None => place::planned_branch(desk, &slug, request.kind.as_deref(), origin.base.as_deref())?,
+        }),
+    };
+    let (start, creates_branch) = match &branch {
+        None => (origin.start, false),
+        Some(name) => starting_point(desk, view, before, name, request, &origin)?,
+    };
+    let path = match (&request.adopt, &request.path) {
+        (Some(path), _) => adopted_path(view, path)?,
+        (None, Some(path)) => place::normalise(path),
+        (None, None) => place::planned_path(desk, &slug, request.kind.as_deref(), origin.base.as_deref())?,
+    };
+    if request.adopt.is_none() {
+        require_free(&path, before)?;
+    }
+    let mut task = Task::new(
+        slug,
+        match (branch, &request.track) {
+            (Some(name), _) => Branch::Own(name),
+            (None, _) => Branch::Track(origin.base.clone().unwrap_or_default()),
+        },
+    );
+    task.start = Some(start);
+    task.base = if request.track.is_some() { None } else { origin.base.clone() };
+    task.kind = request.kind.clone();
+    task.title = request.title.clone();
+    task.scope = request.scope.clone();
+    task.after = request.after.clone();
+    task.phase = request.phase;
+    task.priority = request.priority;
+    task.session = request.session.clone();
+    task.clone = request.clone.then(|| path.clone());
+    task.created = Some(desk.context.now());
+    let checked_out = match (&task.branch, creates_branch) {
+        (Branch::Own(name), false) => desk.repo.find_ref(&format!("refs/heads/{name}"))?.unwrap_or(start),
+        _ => start,
+    };
+    let upstream = match (&origin.base_ref, task.own_branch()) {
+        (Some(full), Some(own)) if creates_branch && !request.clone => {
+            upstream::of_new_branch(desk, own, full)?
+        }
+        _ => None,
+    };
+    Ok(NewTask {
+        task,
+        path,
+        start: checked_out,
+        creates_branch,
+        goal: request.goal.clone(),
+        upstream,
+        adopts: request.adopt.is_some(),
+        lock: request.lock,
+        reuse: request.reuse,
+    })
+}
+
+/// Where a task comes from.
+struct Origin {
+    /// The branch it goes back to, by short name.
+    base: Option<String>,
+    /// That branch's full name.
+    base_ref: Option<String>,
+    /// The commit to start at.
+    start: ObjectId,
+}
+
+impl Origin {
+    fn of_branch(desk: &Desk<'_>, short: &str) -> Result<Self> {
+        let Some((full, start)) = desk.repo.find_branch(short)? else {
+            let shown = escape_controls(short.as_bytes());
+            return Err(Failure::fatal(format!("no such branch: '{shown}'")));
+        };
+        Ok(Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start })
+    }
+}
+
+/// The base and the commit: `--base`, `task.base` or the current branch; with one predecessor its tip.
+fn origin(desk: &Desk<'_>, request: &Request, after: &[&Task], before: &[NewTask]) -> Result<Origin> {
+    let wanted = request.base.as_deref().or(desk.settings.base.as_deref());
+    let mut origin = match wanted {
+        Some(rev) => match desk.repo.find_branch(rev)? {
+            Some((full, start)) => {
+                Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start }
+            }
+            // A commit that is no branch can be started from, but not gone back to.
+            None => {
+                let start = desk.repo.require_commit(rev)?;
+                let home = if request.base.is_some() { default_base(desk)? } else { None };
+                Origin { base: home, base_ref: None, start }
+            }
+        },
+        None => {
+            let Some(full) = desk.repo.head_branch()? else {
+                return Err(Failure::fatal("HEAD is detached, so there is no current branch to start from")
+                    .hint("taskBase", "Name the branch with --base, or set task.base."));
+            };
+            let Some(start) = desk.repo.find_ref(&full)? else {
+                let short = short_name(&full);
+                return Err(Failure::fatal(format!(
+                    "your current branch '{short}' does not have any commits yet"
+                ))
+                .hint("taskBase", "Make a first commit, or name another branch with --base."));
+            };
+            Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start }
+        }
+    };
+    if let [one] = after
+        && (request.base.is_none() || request.base_is_default)
+    {
+        let new = before.iter().find(|n| n.task.slug == one.slug).map(|n| n.start);
+        let tip = match new {
+            Some(tip) => Some(tip),
+            None => place::head_of(desk.repo, one, &desk.repo.worktrees()?)?,
+        };
+        if let Some(tip) = tip {
+            origin.start = tip;
+            origin.base_ref = None;
+        }
+        // It goes back to where its predecessor goes.
+        if wanted.is_none() {
+            origin.base = one.base.clone().or(origin.base);
+        }
+    }
+    Ok(origin)
+}
+
+/// `task.base`, else the current branch if it has one.
+fn default_base(desk: &Desk<'_>) -> Result<Option<String>> {
+    if let Some(base) = &desk.settings.base {
+        return Ok(Some(base.clone()));
+    }
+    Ok(desk.repo.head_branch()?.map(|full| short_name(&full).to_owned()))
+}
+
+fn require_unused(view: &View, before: &[NewTask], slug: &Slug, reuse: bool) -> Result<()> {
+    let twin = slug.twin_key();
+    if before.iter().any(|n| n.task.slug.twin_key() == twin) {
+        return Err(Failure::fatal(format!("task '{slug}' is named twice")));
+    }
+    if let Some(task) = view.tasks.all.iter().find(|t| t.slug.twin_key() == twin) {
+        let branch = task.own_branch().or(task.tracked()).unwrap_or_default();
+        let name = &task.slug;
+        if task.state.is_live() {
+            let message =
+                format!("a task named '{name}' already exists: {}, on branch '{branch}'", task.state);
+            return Err(Failure::fatal(message).hint(
+                "taskExists",
+                format!("See 'git task show {name}'; go there with 'cd \"$(git task path {name})\"'."),
+            ));
+        }
+        if !reuse || task.slug != *slug {
+            let message = format!(
+                "the name '{slug}' was used before: task '{name}', {}, on branch '{branch}'",
+                task.state
+            );
+            return Err(Failure::fatal(message).hint(
+                "taskExists",
+                format!("Bring it back with 'git task restore {name}', or use the name again with --reuse."),
+            ));
+        }
+    } else if !reuse && view.used.iter().any(|name| name.to_lowercase() == twin) {
+        return Err(Failure::fatal(format!("the name '{slug}' was used before, by a task that is gone"))
+            .hint("taskExists", "Use the name again with --reuse."));
+    }
+    Ok(())
+}
+
+/// Refuses a branch of another task; tells an existing one from a new one.
+fn starting_point(
+    desk: &Desk<'_>,
+    view: &View,
+    before: &[NewTask],
+    name: &str,
+    request: &Request,
+    origin: &Origin,
+) -> Result<(ObjectId, bool)> {
+    desk.repo.require_branch_name(name)?;
+    let shown = escape_controls(name.as_bytes());
+    let mut others =
+        view.tasks.all.iter().filter(|t| t.state.is_live()).chain(before.iter().map(|n| &n.task));
+    if let Some(other) = others.find(|t| t.own_branch() == Some(name)) {
+        return Err(Failure::fatal(format!("branch '{shown}' is that of task '{}'", other.slug)));
+    }
+    let full = format!("refs/heads/{name}");
+    let Some(tip) = desk.repo.find_ref(&full)? else { return Ok((origin.start, true)) };
+    if request.branch.is_none() && request.adopt.is_none() {
+        return Err(Failure::fatal(format!("a branch named '{shown}' already exists")).hint(
+            "taskBranchExists",
+            format!("Take it over as it is with '-b {shown}', or name another with -b."),
+        ));
+    }
+    if request.adopt.is_none()
+        && let Some(other) = view.worktrees.iter().find(|w| w.branch().as_deref() == Some(full.as_str()))
+    {
+        let message = format!("'{shown}' is already checked out at '{}'", other.path.display());
+        return Err(Failure::fatal(message).hint(
+            "taskAdopt",
+            "Make a task of that worktree with --adopt <path>, if it is not the main one.",
+        ));
+    }
+    // Its own commits are those since it left the base.
+    let output = desk.repo.cmd(["merge-base", &tip.to_string(), &origin.start.to_string()]).output()?;
+    match output.code() {
+        0 => Ok((crate::git::parse_id(output.stdout.trim_ascii_end())?, false)),
+        1 => Ok((tip, false)),
+        _ => Err(output.into_failure()),
+    }
+}
+
+fn adopted<'a>(view: &'a View, path: &Path) -> Result<&'a Worktree> {
+    let wanted = place::normalise(path);
+    let found = view.worktrees.iter().find(|w| w.path == wanted);
+    let shown = path.display();
+    let worktree = found.ok_or_else(|| Failure::fatal(format!("'{shown}' is not a working tree")))?;
+    if worktree.is_main {
+        return Err(Failure::fatal(format!("'{shown}' is the main working tree")));
+    }
+    if let Some(task) = view.tasks.all.iter().find(|t| {
+        t.state.is_live()
+            && place::worktree_of(t, &view.worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)
+    }) {
+        return Err(Failure::fatal(format!("'{shown}' is the worktree of task '{}'", task.slug)));
+    }
+    Ok(worktree)
+}
+
+fn adopted_path(view: &View, path: &Path) -> Result<PathBuf> {
+    adopted(view, path).map(|w| w.path.clone())
+}
+
+fn adopted_branch(view: &View, path: &Path) -> Result<String> {
+    match &adopted(view, path)?.head {
+        Head::Branch(full) => Ok(short_name(full).to_owned()),
+        _ => Err(Failure::fatal(format!("'{}' has no branch checked out", path.display()))
+            .hint("taskAdopt", "Switch it to a branch first: 'git -C <path> switch -c <branch>'.")),
+    }
+}
+
+fn require_free(path: &Path, before: &[NewTask]) -> Result<()> {
+    if before.iter().any(|n| n.path == path) {
+        return Err(Failure::fatal(format!("'{}' is named twice", path.display())));
+    }
+    // As `git worktree add`: an empty directory may be used.
+    let occupied = match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
+        Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
+        Ok(meta) if meta.is_dir() => {
+            let mut entries =
+                fs::read_dir(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+            entries.next().is_some()
+        }
+        Ok(_) => true,
+    };
+    if !occupied {
+        return Ok(());
+    }
+    Err(Failure::fatal(format!("'{}' already exists", path.display())).hint(
+        "taskPath",
+        "Name another directory with --path, or make a task of an existing worktree with --adopt.",
+    ))
+}

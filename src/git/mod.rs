@@ -1,9 +1,11 @@
 //! Everything that touches git: gix reads, git itself writes whatever has hooks, filters, drivers, signing or
 //! submodules behind it.
 
+pub mod forecast;
 pub mod graph;
 pub mod process;
 pub mod refs;
+pub mod scratch;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;

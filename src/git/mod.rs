@@ -3,6 +3,7 @@
 
 pub mod forecast;
 pub mod graph;
+pub mod landed;
 pub mod process;
 pub mod refs;
 pub mod scratch;

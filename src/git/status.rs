@@ -6,6 +6,9 @@
 
 mod in_process;
 #[cfg(test)]
+mod random_tests;
+mod settings;
+#[cfg(test)]
 mod tests;
 mod walk;
 

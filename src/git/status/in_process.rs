@@ -20,6 +20,7 @@ use gix::status::plumbing::index_as_worktree::{Change, EntryStatus};
 use gix::status::plumbing::index_as_worktree_with_renames as plumbing;
 use gix::worktree::stack::state;
 
+use super::settings::{Renames, Settings};
 use super::walk;
 use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
@@ -41,22 +42,11 @@ const MAX_ENTRIES_ALONE: u32 = 5_000;
 pub(super) struct Counter<'a> {
     repo: &'a Repo,
     gix: gix::ThreadSafeRepository,
+    settings: Settings,
     /// A filter driver is configured, so content may have to go through one.
     has_drivers: bool,
-    /// `extensions.worktreeConfig`: a worktree may have configuration of its own.
-    worktree_config: bool,
-    /// `core.worktree` is set, so that the main worktree's repository may be anywhere inside of it.
-    main_is_elsewhere: bool,
     /// Indexes with more entries are left to git.
     max_entries: u32,
-    renames: Renames,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Renames {
-    Off,
-    On,
-    Copies,
 }
 
 /// One thread's handle.
@@ -70,44 +60,10 @@ impl<'a> Counter<'a> {
     /// worktree.
     pub(super) fn new(repo: &'a Repo, idle: bool) -> Option<Self> {
         let mut gix = repo.gix();
-        let config = gix.config_snapshot();
-        let is_true = |key: &str| config.boolean(key).unwrap_or(false);
-        let worktree_config = is_true("extensions.worktreeConfig");
-        let monitor =
-            config.string("core.fsmonitor").is_some_and(|_| config.boolean("core.fsmonitor") != Some(false));
-        let unlike_git = monitor
-            || is_true("core.ignoreCase")
-            || is_true("core.sparseCheckout")
-            || config.string("attr.tree").is_some()
-            || (worktree_config && repo.git_dir().join("config.worktree").exists())
-            || config.plumbing().sections_by_name("includeIf").is_some_and(|mut all| all.next().is_some());
-        if unlike_git || !repo.has_files_backend() {
-            return None;
-        }
-        let main_is_elsewhere = config.string("core.worktree").is_some();
-        let renames = match config.string("status.renames").or_else(|| config.string("diff.renames")) {
-            Some(value) if value.eq_ignore_ascii_case(b"copies") || value.eq_ignore_ascii_case(b"copy") => {
-                Renames::Copies
-            }
-            Some(_)
-                if config.boolean("status.renames").or_else(|| config.boolean("diff.renames"))
-                    == Some(false) =>
-            {
-                Renames::Off
-            }
-            _ => Renames::On,
-        };
+        let settings = Settings::of(repo, &gix)?;
         let max_entries = if idle { MAX_ENTRIES_ALONE } else { u32::MAX };
         let has_drivers = remove_drivers(&mut gix)?;
-        Some(Counter {
-            repo,
-            gix: gix.into_sync(),
-            has_drivers,
-            worktree_config,
-            main_is_elsewhere,
-            max_entries,
-            renames,
-        })
+        Some(Counter { repo, gix: gix.into_sync(), settings, has_drivers, max_entries })
     }
 
     pub(super) fn reader(&'a self) -> Reader<'a> {
@@ -135,10 +91,10 @@ fn remove_drivers(gix: &mut gix::Repository) -> Option<bool> {
 impl Reader<'_> {
     /// The number of changes, or nothing if git has to be asked.
     pub(super) fn count(&mut self, worktree: &Worktree) -> Option<usize> {
-        if self.counter.worktree_config && worktree.git_dir.join("config.worktree").exists() {
+        if self.counter.settings.worktree_config && worktree.git_dir.join("config.worktree").exists() {
             return None;
         }
-        if self.counter.main_is_elsewhere && worktree.is_main {
+        if self.counter.settings.main_is_elsewhere && worktree.is_main {
             return None;
         }
         let mut index = self.index(worktree)?;
@@ -232,7 +188,7 @@ impl Reader<'_> {
             })
             .ok()?;
         // What git would show as one renamed file.
-        let unclear = match self.counter.renames {
+        let unclear = match self.counter.settings.renames {
             Renames::Off => false,
             Renames::On => added && deleted,
             Renames::Copies => added,

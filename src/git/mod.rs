@@ -7,6 +7,7 @@ pub mod graph;
 pub mod landed;
 pub mod process;
 pub mod refs;
+pub mod scratch;
 pub mod snapshot;
 pub mod status;
 #[cfg(test)]

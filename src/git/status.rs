@@ -6,6 +6,9 @@
 
 mod in_process;
 #[cfg(test)]
+mod random_tests;
+mod settings;
+#[cfg(test)]
 mod tests;
 mod walk;
 
@@ -58,8 +61,9 @@ impl Repo {
     /// # Errors
     /// For a worktree that is not there, or whose state neither gix nor git can read.
     pub fn changes(&self, worktrees: &[&Worktree]) -> Vec<Result<usize>> {
-        let counter = in_process::Counter::new(self);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(worktrees.len());
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = processors.min(worktrees.len());
+        let counter = in_process::Counter::new(self, threads < processors);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut reader = counter.as_ref().map(in_process::Counter::reader);

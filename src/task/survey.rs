@@ -184,8 +184,11 @@ fn forecast(desk: &Desk<'_>, standings: &mut [Standing]) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
     }
-    for (i, paths) in at.into_iter().zip(desk.repo.conflicts(&pairs)?) {
-        standings[i].conflicts = paths;
+    for (i, paths) in at.into_iter().zip(desk.repo.conflicts(&pairs)) {
+        match paths {
+            Ok(paths) => standings[i].conflicts = paths,
+            Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standings[i].task.slug)),
+        }
     }
     Ok(())
 }

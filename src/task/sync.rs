@@ -63,7 +63,22 @@ pub fn sync(
         Sync::Merge => missing.iter().try_for_each(|(name, tip)| merge(&git, task, name, *tip, &path))?,
         Sync::Rebase => rebase(&git, task, &missing, &path)?,
     }
+    let head = current(&git)?;
+    if missing.iter().any(|(_, tip)| *tip == head) || how == Sync::Rebase {
+        move_start(desk, task, missing.last().expect("something is missing").1)?;
+    }
     Ok(Outcome::Synced)
+}
+
+/// A branch that was moved along without a commit of its own, or onto another commit, starts there from now
+/// on: otherwise what it was moved over would look like its own work.
+fn move_start(desk: &Desk<'_>, task: &Task, start: ObjectId) -> Result<()> {
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        let mut task = Tasks::of(file).require(task.slug.as_str())?.clone();
+        task.start = Some(start);
+        task.write_to(file)
+    })
 }
 
 /// The base, then each task that it comes after and that the base does not contain.

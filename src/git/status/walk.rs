@@ -162,11 +162,23 @@ impl Walk<'_> {
             self.executable_bit,
         );
         let stat = stat_of(meta);
-        // A file that was written in the second the index was, or later, may have changed unseen.
         change.is_none()
             && (kind.is_file() || kind.is_symlink())
             && stat.matches(&entry.stat, self.stat)
-            && !stat.is_racy(self.index.timestamp(), self.stat)
+            && (!stat.is_racy(self.index.timestamp(), self.stat)
+                || self.is_older_by_nanoseconds(&stat, entry))
+    }
+
+    /// A file that was written in the second in which the index was, or later, may have changed unseen, and
+    /// git reads it. That is every file of a fresh worktree, for as long as nobody writes its index. So here
+    /// the nanoseconds count, as they do for a git that is built with `USE_NSEC`, if the file system of the
+    /// worktree has them: one that has none keeps zeros.
+    fn is_older_by_nanoseconds(&self, stat: &Stat, entry: &gix::index::Entry) -> bool {
+        let fine = stat::Options { use_nsec: true, trust_ctime: true, ..self.stat };
+        self.stat.check_stat
+            && stat.mtime.nsecs != 0
+            && stat.matches(&entry.stat, fine)
+            && !stat.is_racy(self.index.timestamp(), fine)
     }
 }
 

@@ -1,0 +1,202 @@
+//! What merging would do, without doing it: `git merge-tree` in a [`Scratch`], many merges to a process.
+//!
+//! It takes the attributes of the commit that is merged onto, as a merge there would, not those of the
+//! worktree that the user happens to be in. It knows nothing of rerere.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+
+use super::process::{Cmd, Git};
+use super::scratch::Scratch;
+use super::{Repo, parse_id};
+use crate::error::{Failure, OrFatal, Result};
+use crate::interrupt;
+
+/// Fewer merges than this are not worth a second process.
+const MIN_BATCH: usize = 16;
+
+/// What a merge comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Merged {
+    /// The resulting tree, in the scratch only; with conflict markers if there are conflicts.
+    pub(super) tree: ObjectId,
+    /// The paths that conflict.
+    pub(super) conflicts: Vec<BString>,
+}
+
+/// Merges onto one commit that one process makes, by place in the list of all.
+struct Batch {
+    onto: ObjectId,
+    places: Vec<usize>,
+}
+
+impl Repo {
+    /// For each pair the paths that would conflict if `tip` were merged onto `onto`, in the order of `pairs`,
+    /// each with its own failure. Histories without a common commit are merged too, although `git merge` asks
+    /// for an option first.
+    ///
+    /// # Errors
+    /// If a commit is missing, or for all if there is no place for temporary objects.
+    pub fn conflicts(&self, pairs: &[(ObjectId, ObjectId)]) -> Vec<Result<Vec<BString>>> {
+        // What one side contains can't conflict.
+        let mut answers: Vec<Option<Result<Vec<BString>>>> = self
+            .ahead_behind(pairs)
+            .into_iter()
+            .map(|apart| match apart {
+                Ok(apart) => (apart.ahead == 0 || apart.behind == 0).then(|| Ok(Vec::new())),
+                Err(failure) => Some(Err(failure)),
+            })
+            .collect();
+        let open: Vec<usize> = (0..pairs.len()).filter(|at| answers[*at].is_none()).collect();
+        if !open.is_empty() {
+            let asked: Vec<_> = open.iter().map(|at| pairs[*at]).collect();
+            match Scratch::new(self) {
+                Ok(scratch) => {
+                    for (at, merged) in open.into_iter().zip(self.merge_all(&scratch, &asked)) {
+                        answers[at] = Some(merged.map(|merged| merged.conflicts));
+                    }
+                }
+                Err(failure) => {
+                    let again = |_| Some(Err(Failure::fatal(failure.message())));
+                    open.iter().for_each(|at| answers[*at] = again(at));
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.expect("all that were open were asked")).collect()
+    }
+
+    /// Merges each `tip` onto its `onto`, in as many processes as there are processors.
+    pub(super) fn merge_all(&self, scratch: &Scratch, pairs: &[(ObjectId, ObjectId)]) -> Vec<Result<Merged>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let batches = batches(pairs, threads);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let tips: Vec<_> = batch.places.iter().map(|at| pairs[*at].0).collect();
+                done.extend(batch.places.iter().copied().zip(self.merge_onto(scratch, batch.onto, &tips)));
+            }
+            done
+        };
+        let mut found: Vec<Option<Result<Merged>>> = pairs.iter().map(|_| None).collect();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(batches.len())).map(|_| scope.spawn(work)).collect();
+            let mine = work();
+            let theirs = others
+                .into_iter()
+                .flat_map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            for (at, result) in mine.into_iter().chain(theirs) {
+                found[at] = Some(result);
+            }
+        });
+        found.into_iter().map(|result| result.expect("each pair is in one batch")).collect()
+    }
+
+    /// One process, and another one for what comes after a pair that ended it.
+    fn merge_onto(&self, scratch: &Scratch, onto: ObjectId, tips: &[ObjectId]) -> Vec<Result<Merged>> {
+        let mut done: Vec<Result<Merged>> = Vec::with_capacity(tips.len());
+        while done.len() < tips.len() {
+            let rest = &tips[done.len()..];
+            let (merged, failure) = match self.merge_some(scratch, onto, rest) {
+                Ok(answer) => answer,
+                Err(failure) => (Vec::new(), Some(failure)),
+            };
+            let ended = merged.len() < rest.len();
+            done.extend(merged.into_iter().take(rest.len()).map(Ok));
+            if ended {
+                done.push(Err(failure.unwrap_or_else(|| {
+                    Failure::fatal(format!("git merge-tree gave no answer for {}", rest[0]))
+                })));
+            }
+        }
+        done
+    }
+
+    /// As many of the merges as git makes before one that it can't, and then why.
+    fn merge_some(
+        &self,
+        scratch: &Scratch,
+        onto: ObjectId,
+        tips: &[ObjectId],
+    ) -> Result<(Vec<Merged>, Option<Failure>)> {
+        interrupt::check()?;
+        let script: String = tips.iter().map(|tip| format!("{onto} {tip}\n")).collect();
+        let cmd = self.with_attributes_of(scratch, onto)?;
+        let cmd = cmd.args(["merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--no-messages"]);
+        // git before 2.49 prints only at the end, so all is sent first and the pipe closed.
+        let output = scratch.lend(cmd.arg("--allow-unrelated-histories")).poll().stdin(script).output()?;
+        let merged = parse(&output.stdout)?;
+        let failure = (!output.status.success()).then(|| output.into_failure());
+        Ok((merged, failure))
+    }
+
+    /// git that takes attributes from a commit. Before 2.41, which has no option for that, it runs in a
+    /// worktree that holds that commit's attributes and nothing else: this merge looks into no index for them.
+    fn with_attributes_of(&self, scratch: &Scratch, commit: ObjectId) -> Result<Cmd> {
+        if has_attr_source(self) {
+            return Ok(self.cmd([format!("--attr-source={commit}")]));
+        }
+        // Two batches may want the same at once.
+        let worktree = scratch.dir().join(format!("{commit}-{:?}", std::thread::current().id()));
+        let index = worktree.with_extension("index");
+        let git = Git::with_git_dir(&worktree, self.git_dir());
+        let cmd = |args: &[&str]| {
+            scratch.lend(git.cmd(args)).env("GIT_WORK_TREE", &worktree).env("GIT_INDEX_FILE", &index)
+        };
+        if !worktree.exists() {
+            std::fs::create_dir(&worktree).or_fatal(|| format!("cannot create '{}'", worktree.display()))?;
+            cmd(&["read-tree", &commit.to_string()]).run()?;
+            let paths = cmd(&["ls-files", "-z", "--", ":(top,glob)**/.gitattributes"]).run()?;
+            cmd(&["checkout-index", "-z", "--stdin"]).stdin(paths).run()?;
+        }
+        Ok(cmd(&[]))
+    }
+}
+
+/// Whether this git has `--attr-source` (2.41). Asked once.
+fn has_attr_source(repo: &Repo) -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let asked = repo.cmd(["--attr-source=HEAD", "version"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    })
+}
+
+/// All merges onto one commit together, but not so many that another processor has nothing to do.
+fn batches(pairs: &[(ObjectId, ObjectId)], processors: usize) -> Vec<Batch> {
+    let mut by_onto: Vec<usize> = (0..pairs.len()).collect();
+    by_onto.sort_by_key(|at| pairs[*at].1);
+    let size = pairs.len().div_ceil(processors).max(MIN_BATCH);
+    by_onto
+        .chunk_by(|a, b| pairs[*a].1 == pairs[*b].1)
+        .flat_map(|same| same.chunks(size))
+        .map(|places| Batch { onto: pairs[places[0]].1, places: places.to_vec() })
+        .collect()
+}
+
+/// Records of `<status> NUL <tree> NUL (<path> NUL)* NUL`; see "INPUT FORMAT" and "OUTPUT" in
+/// git-merge-tree(1). The status is left alone: it is inverted, and the paths say as much. A record that was
+/// cut off is none.
+fn parse(output: &[u8]) -> Result<Vec<Merged>> {
+    let mut fields = output.split_str("\0");
+    let mut all = Vec::new();
+    while let (Some(_), Some(tree)) = (fields.next(), fields.next()) {
+        let mut conflicts: Vec<BString> = Vec::new();
+        loop {
+            match fields.next() {
+                Some(b"") => break,
+                Some(path) => conflicts.push(path.into()),
+                None => return Ok(all),
+            }
+        }
+        conflicts.dedup();
+        all.push(Merged { tree: parse_id(tree)?, conflicts });
+    }
+    Ok(all)
+}

@@ -1,0 +1,124 @@
+//! A place for objects that nobody needs afterwards: merges that are only forecast, commits made to be compared.
+//!
+//! git writes them into an object directory of its own, which borrows from the repository's and goes with this
+//! value. What a killed process left is swept by the next one.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::Repo;
+use super::process::Cmd;
+use crate::error::{OrFatal, Result};
+use crate::paths::path_bytes;
+
+/// What is older than this was left by a process that is gone: no forecast takes so long.
+const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
+
+/// The name of each directory starts with this.
+const PREFIX: &str = "tmp-";
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A temporary object directory, removed when dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: PathBuf,
+    borrowed: OsString,
+}
+
+impl Scratch {
+    /// Makes one in our directory of the repository, so that it is on the same disk and may be written to.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn new(repo: &Repo) -> Result<Self> {
+        let state = repo.state_dir();
+        sweep(&state);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = state.join(name);
+        std::fs::create_dir_all(dir.join("objects/info"))
+            .or_fatal(|| format!("cannot create '{}'", dir.display()))?;
+        Ok(Scratch { dir, borrowed: alternate(&repo.common_dir().join("objects")) })
+    }
+
+    /// For files of one's own.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Lets a command write its objects here. It never fetches what a partial clone lacks: that would be
+    /// thrown away, and a forecast is no reason to use the network (since git 2.45).
+    #[must_use]
+    pub fn lend(&self, cmd: Cmd) -> Cmd {
+        cmd.env("GIT_OBJECT_DIRECTORY", self.dir.join("objects"))
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &self.borrowed)
+            .env("GIT_NO_LAZY_FETCH", "1")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // If that fails, the next one sweeps it.
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A path as `GIT_ALTERNATE_OBJECT_DIRECTORIES` takes it whatever is in it: in C quotes, because a colon
+/// separates.
+fn alternate(path: &Path) -> OsString {
+    let mut quoted = vec![b'"'];
+    for byte in path_bytes(path) {
+        match byte {
+            b'"' | b'\\' => quoted.extend([b'\\', *byte]),
+            b'\n' => quoted.extend(b"\\n"),
+            byte => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'"');
+    OsString::from_vec(quoted)
+}
+
+fn sweep(state: &Path) {
+    let Ok(entries) = state.read_dir() else { return };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let is_old = || {
+            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+            Some(age > LEFT_BEHIND)
+        };
+        if is_ours && is_old() == Some(true) {
+            // Somebody else may be at it as well.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn nothing_is_left_behind() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.repo();
+        let old = repo.state_dir().join("tmp-1-0");
+        std::fs::create_dir_all(old.join("objects")).unwrap();
+        std::fs::File::open(&old).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let kept = repo.state_dir().join("tmp-1-1");
+        std::fs::create_dir_all(&kept).unwrap();
+        let scratch = Scratch::new(&repo).unwrap();
+        assert!(!old.exists() && kept.exists() && scratch.dir().exists());
+        let dir = scratch.dir().to_owned();
+        drop(scratch);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn alternates_may_have_any_name() {
+        assert_eq!(alternate(Path::new("/a:b/\"c\"\\\n")), "\"/a:b/\\\"c\\\"\\\\\\n\"");
+    }
+}

@@ -16,7 +16,13 @@ pub fn escape_controls(bytes: &[u8]) -> String {
 ///
 /// A carriage return of its own is still escaped, because it would let a line overwrite itself.
 pub fn escape_controls_multiline(bytes: &[u8]) -> String {
-    escape(bytes, |c| c == '\n' || c == '\t').replace("\\r\n", "\n")
+    let lines = bytes.split(|&b| b == b'\n').collect::<Vec<_>>();
+    let last = lines.len() - 1;
+    let shown = lines.iter().enumerate().map(|(index, line)| {
+        let ended = if index < last { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
+        escape(ended, |c| c == '\t')
+    });
+    shown.collect::<Vec<_>>().join("\n")
 }
 
 fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
@@ -130,6 +136,7 @@ mod tests {
     #[test]
     fn several_lines_stay_lines_but_no_line_overwrites_itself() {
         assert_eq!(escape_controls_multiline(b"a\r\n\tb\n"), "a\n\tb\n");
+        assert_eq!(escape_controls_multiline(b"printf '\\r\n'\r"), "printf '\\r\n'\\r");
         assert_eq!(escape_controls_multiline(b"rm -rf /\rls     \x1b[A"), "rm -rf /\\rls     \\x1b[A");
         assert_eq!(escape_controls_multiline("a\u{2029}b".as_bytes()), "a\\u{2029}b");
     }

@@ -1,1 +1,5 @@
-fn main() {}
+//! `git pool`.
+
+fn main() -> std::process::ExitCode {
+    git_parallel::cli::run(git_parallel::cli::Program::Pool)
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! `git task`.
+
+fn main() -> std::process::ExitCode {
+    git_parallel::cli::run(git_parallel::cli::Program::Task)
+}

@@ -1,19 +1,20 @@
 //! Everything that touches git: gix reads, git itself writes whatever has hooks, filters, drivers, signing or
 //! submodules behind it.
 
+pub mod diff;
 pub mod forecast;
 pub mod graph;
 pub mod landed;
 pub mod process;
 pub mod refs;
 pub mod scratch;
+pub mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod worktree;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
@@ -31,7 +32,6 @@ pub struct Repo {
     workdir: Option<PathBuf>,
     main_worktree: Option<PathBuf>,
     files_backend: bool,
-    through_git: OnceLock<refs::Snapshot>,
 }
 
 impl Repo {
@@ -102,16 +102,7 @@ impl Repo {
                 _ => None,
             }
         };
-        Ok(Repo {
-            gix,
-            git,
-            git_dir,
-            common_dir,
-            workdir,
-            main_worktree,
-            files_backend,
-            through_git: OnceLock::new(),
-        })
+        Ok(Repo { gix, git, git_dir, common_dir, workdir, main_worktree, files_backend })
     }
 
     /// A handle for reading objects, references and configuration in this thread.
@@ -129,6 +120,12 @@ impl Repo {
     /// Shorthand for a git command at the top of the user's worktree.
     pub fn cmd<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(&self, args: I) -> Cmd {
         self.git.cmd(args)
+    }
+
+    /// Runs git in the main worktree, or in a bare repository: for work on a worktree that may be the one the
+    /// user is in.
+    pub fn at_home(&self) -> Git {
+        Git::with_git_dir(self.home(), &self.common_dir)
     }
 
     /// What all worktrees share: `$GIT_COMMON_DIR`, absolute.

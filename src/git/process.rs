@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -255,6 +255,29 @@ where
     clear_local_env(&mut command);
     command.arg("-c").arg(line).current_dir(dir).envs(vars);
     Cmd { command, stdin: None }
+}
+
+/// Runs a script of ours with these arguments (`$1` and so on) to its end.
+///
+/// # Errors
+/// If it fails: its last words.
+pub fn run_shell(script: &str, args: &[&OsStr]) -> Result<()> {
+    let mut command = Command::new("sh");
+    clear_local_env(&mut command);
+    command.args(["-c", script, "sh"]).args(args).current_dir("/");
+    Cmd { command, stdin: None }.run().map(drop)
+}
+
+/// Starts a script of ours that goes on when we end, and when the terminal closes.
+///
+/// # Errors
+/// If it can't be started.
+pub fn detached(script: &str, args: &[&OsStr]) -> Result<()> {
+    let mut command = Command::new("sh");
+    clear_local_env(&mut command);
+    command.args(["-c", script, "sh"]).args(args).current_dir("/").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop).or_fatal(|| "cannot run sh")
 }
 
 /// A program of the user's with its arguments, in `dir`.

@@ -8,10 +8,6 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use super::{Repo, parse_id};
 use crate::error::{Failure, OrFatal, Result};
 
-/// All branches and remote-tracking branches by full name.
-#[derive(Debug, Default)]
-pub struct Snapshot(HashMap<BString, ObjectId>);
-
 /// What a reference is expected to hold before it is changed: the compare of a compare-and-swap.
 #[derive(Clone, Copy, Debug)]
 pub enum Old {
@@ -28,7 +24,8 @@ impl Repo {
     /// If the reference store can't be read.
     pub fn find_ref(&self, full_name: &str) -> Result<Option<ObjectId>> {
         if !self.has_files_backend() {
-            return Ok(self.snapshot_through_git()?.0.get(full_name.as_bytes().as_bstr()).copied());
+            let output = self.cmd(["rev-parse", "--verify", "-q", full_name]).poll().output()?;
+            return if output.status.success() { parse_id(output.stdout.trim()).map(Some) } else { Ok(None) };
         }
         find_in(&self.gix(), full_name)
     }
@@ -41,11 +38,17 @@ impl Repo {
         &self,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<HashMap<&'a str, ObjectId>> {
+        if !self.has_files_backend() {
+            let all = self.all_through_git()?;
+            return Ok(names
+                .into_iter()
+                .filter_map(|n| Some((n, *all.get(n.as_bytes().as_bstr())?)))
+                .collect());
+        }
         let gix = self.gix();
         let mut found = HashMap::new();
         for name in names {
-            let id = if self.has_files_backend() { find_in(&gix, name)? } else { self.find_ref(name)? };
-            found.extend(id.map(|id| (name, id)));
+            found.extend(find_in(&gix, name)?.map(|id| (name, id)));
         }
         Ok(found)
     }
@@ -120,18 +123,10 @@ impl Repo {
         self.cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
     }
 
-    fn snapshot_through_git(&self) -> Result<&Snapshot> {
-        if let Some(snapshot) = self.through_git.get() {
-            return Ok(snapshot);
-        }
+    fn all_through_git(&self) -> Result<HashMap<BString, ObjectId>> {
         let out = self.cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
-        let mut map = HashMap::new();
-        for line in out.lines() {
-            if let Some((id, name)) = line.split_once_str(" ") {
-                map.insert(BString::from(name), parse_id(id)?);
-            }
-        }
-        Ok(self.through_git.get_or_init(|| Snapshot(map)))
+        let lines = out.lines().filter_map(|line| line.split_once_str(" "));
+        lines.map(|(id, name)| Ok((BString::from(name), parse_id(id)?))).collect()
     }
 }
 

@@ -75,6 +75,20 @@ impl Worktree {
     pub fn mark(&self, task: &str) -> Result<()> {
         mark(&self.git_dir, task)
     }
+
+    /// Forgets which task this worktree belongs to.
+    ///
+    /// # Errors
+    /// If its administrative directory can't be written.
+    pub fn unmark(&self) -> Result<()> {
+        let path = self.git_dir.join(TASK_MARK);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).or_fatal(|| format!("could not remove '{}'", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Notes in a worktree's administrative directory which task it belongs to.

@@ -100,6 +100,37 @@ impl ConfigFile {
         }
     }
 
+    /// The last value of `section.key`.
+    pub fn value(&self, key: &str) -> Option<BString> {
+        self.0.value::<BString>(key).ok()
+    }
+
+    /// Whether `section.key` is true.
+    pub fn is_true(&self, key: &str) -> bool {
+        self.0.boolean(key).ok().flatten().unwrap_or(false)
+    }
+
+    /// Sets or, without a value, unsets a key of a section without a name.
+    ///
+    /// # Errors
+    /// If git could not read the key back.
+    pub fn set_plain(&mut self, section: &str, key: &str, value: Option<&str>) -> Result<()> {
+        let Some(value) = value else {
+            let found = self.0.sections_and_ids_by_name(section).into_iter().flatten();
+            let ids: Vec<_> =
+                found.filter(|(s, _)| s.header().subsection_name().is_none()).map(|(_, id)| id).collect();
+            for id in ids {
+                let mut section = self.0.section_mut_by_id(id).expect("the id was just read from this file");
+                while section.remove(key).is_some() {}
+            }
+            return Ok(());
+        };
+        let mut target =
+            self.0.section_mut_or_create_new(section, None::<&BStr>).or_fatal(|| "bad section")?;
+        target.set(key, BStr::new(value)).or_fatal(|| format!("cannot set '{section}.{key}'"))?;
+        Ok(())
+    }
+
     fn ids(&self, section: &str, name: &str) -> Vec<gix::config::file::SectionId> {
         let Some(all) = self.0.sections_and_ids_by_name(section) else { return Vec::new() };
         all.filter(|(s, _)| s.header().subsection_name() == Some(BStr::new(name))).map(|(_, id)| id).collect()

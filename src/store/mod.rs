@@ -4,3 +4,4 @@ pub mod atomic;
 pub mod config;
 pub mod lock;
 pub mod record;
+pub mod trash;

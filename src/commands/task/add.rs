@@ -1,0 +1,258 @@
+//! `git task add`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+
+use crate::commands::{Cx, Reporter, trust};
+use crate::config::team::Event;
+use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
+use crate::interrupt;
+use crate::paths::path_bytes;
+use crate::task::create::{self, NewTask, Request, View};
+use crate::task::record::Tasks;
+use crate::task::{Branch, Desk, Slug, Task, events, plan, settle};
+use crate::ui::listing::{self, Record};
+
+/// Create a task: its branch, its worktree, its metadata and its note
+#[derive(ClapArgs, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+pub struct Args {
+    /// Names of the new tasks
+    #[arg(value_name = "task", required_unless_present = "from")]
+    pub tasks: Vec<String>,
+    /// The branch; one that exists is taken over as it is
+    #[arg(short, long, value_name = "branch")]
+    pub branch: Option<String>,
+    /// Start from this branch or commit [default: task.base, else the current branch]
+    #[arg(long, value_name = "rev")]
+    pub base: Option<String>,
+    /// The kind of work, such as "fix": goes into the branch name
+    #[arg(long = "type", value_name = "type")]
+    pub kind: Option<String>,
+    /// The subject of the later merge
+    #[arg(long, value_name = "text")]
+    pub title: Option<String>,
+    /// What is to be reached: goes into the note
+    #[arg(long, value_name = "text")]
+    pub goal: Option<String>,
+    /// What the task means to change; may be given several times
+    #[arg(long, value_name = "pathspec")]
+    pub scope: Vec<String>,
+    /// Integrate it after this task; with one it starts at that task's tip
+    #[arg(long, value_name = "task")]
+    pub after: Vec<String>,
+    /// A higher one is integrated first
+    #[arg(
+        long,
+        value_name = "n",
+        default_value_t = 0,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
+    pub priority: i64,
+    /// Put the worktree here
+    #[arg(long, value_name = "dir")]
+    pub path: Option<PathBuf>,
+    /// Make a tracking task: a detached worktree that follows this branch
+    #[arg(long, value_name = "branch", conflicts_with_all = ["branch", "base", "clone", "after"])]
+    pub track: Option<String>,
+    /// Isolate it in a clone that borrows objects from this repository, instead of a worktree
+    #[arg(long, conflicts_with_all = ["adopt", "lock"])]
+    pub clone: bool,
+    /// Run the setup of the team file; --no-setup goes without
+    #[arg(long, hide = true, overrides_with = "no_setup")]
+    pub setup: bool,
+    /// Go without the setup of the team file
+    #[arg(long)]
+    pub no_setup: bool,
+    /// The session that will work on it
+    #[arg(long, value_name = "name")]
+    pub session: Option<String>,
+    /// Lock the worktree
+    #[arg(long)]
+    pub lock: bool,
+    /// Use a name again that was used before
+    #[arg(long)]
+    pub reuse: bool,
+    /// Take over an existing worktree with its branch
+    #[arg(long, value_name = "path", conflicts_with_all = ["path", "branch", "track"])]
+    pub adopt: Option<PathBuf>,
+    /// Create all tasks of a plan file, or none
+    #[arg(long, value_name = "plan.toml", conflicts_with_all = ["tasks", "branch", "path", "track", "adopt", "after", "title", "goal", "scope"])]
+    pub from: Option<PathBuf>,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Only print what would be done
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What stands in the way; nothing has been changed then.
+pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    let wanted = wanted(cx, &desk, args)?;
+    let setup = !args.no_setup;
+    if !args.dry_run {
+        interrupt::watch();
+        let team = cx.settings.team.as_ref();
+        let needs =
+            team.is_some_and(|t| !t.setup.run.is_empty() || t.hooks.iter().any(|h| h.event == Event::Added));
+        trust::require(cx, needs && setup, Some("--no-setup"))?;
+        for said in settle::settle_all(&desk, false)? {
+            cx.ui.note(&format!("Settled what was left behind: {said}"));
+        }
+    }
+    let mut made = Vec::new();
+    let code = if args.from.is_some() {
+        let view = View::read(&desk)?;
+        let mut planned: Vec<NewTask> = Vec::new();
+        for (name, request) in &wanted {
+            planned.push(create::plan(&desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
+        }
+        make(cx, &desk, args, planned, &mut made)?
+    } else {
+        cx.each(&wanted, |(name, request)| {
+            let view = View::read(&desk)?;
+            let new = create::plan(&desk, &view, &[], Slug::try_from(name.as_str())?, request)?;
+            match make(cx, &desk, args, vec![new], &mut made)? {
+                EXIT_DONE => Ok(()),
+                _ => Err(Failure::reported()),
+            }
+        })?
+    };
+    if args.json && !args.dry_run {
+        cx.write(listing::json(&made))?;
+    }
+    if !args.dry_run && code == EXIT_DONE {
+        warn_of_many(cx);
+    }
+    Ok(code)
+}
+
+/// The names and what is asked for each: from the command line, or from the plan in its order.
+fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)>> {
+    let absolute = |path: &PathBuf| cx.context.cwd.join(path);
+    if let Some(file) = &args.from {
+        let text = std::fs::read_to_string(absolute(file))
+            .or_fatal(|| format!("could not open '{}'", file.display()))?;
+        let tasks = Tasks::read(desk.repo);
+        let plan = plan::parse(&text, &file.to_string_lossy(), |name| tasks.find(name).is_some())?;
+        let base = args.base.clone().or(plan.base);
+        let request = |task: plan::PlanTask| Request {
+            base: base.clone(),
+            kind: task.kind.or(args.kind.clone()),
+            title: task.title,
+            goal: task.goal,
+            scope: task.scope,
+            after: task.after.iter().map(Slug::to_string).collect(),
+            phase: task.phase,
+            priority: task.priority,
+            session: task.session.or(args.session.clone()),
+            clone: args.clone,
+            lock: args.lock,
+            reuse: args.reuse,
+            base_is_default: args.base.is_none(),
+            ..Request::default()
+        };
+        return Ok(plan.tasks.into_iter().map(|t| (t.name.to_string(), request(t))).collect());
+    }
+    let single = [
+        ("-b", args.branch.is_some()),
+        ("--path", args.path.is_some()),
+        ("--adopt", args.adopt.is_some()),
+        ("--title", args.title.is_some()),
+    ];
+    if let Some((option, _)) = single.iter().find(|(_, given)| *given && args.tasks.len() > 1) {
+        return Err(Failure::usage(format!("{option} goes with one task only")));
+    }
+    let request = Request {
+        branch: args.branch.clone(),
+        base: args.base.clone(),
+        kind: args.kind.clone(),
+        title: args.title.clone(),
+        goal: args.goal.clone(),
+        scope: args.scope.clone(),
+        after: args.after.clone(),
+        phase: None,
+        priority: args.priority,
+        session: args.session.clone(),
+        path: args.path.as_ref().map(absolute),
+        track: args.track.clone(),
+        adopt: args.adopt.as_ref().map(absolute),
+        clone: args.clone,
+        lock: args.lock,
+        reuse: args.reuse,
+        base_is_default: false,
+    };
+    Ok(args.tasks.iter().map(|name| (name.clone(), request.clone())).collect())
+}
+
+/// Makes these tasks, all or none, and prints where they are.
+fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut Vec<Record>) -> Result<u8> {
+    if args.dry_run {
+        for new in &planned {
+            cx.print(describe(new))?;
+        }
+        return Ok(EXIT_DONE);
+    }
+    let created = create::reserve(desk, planned)?.build(desk)?.commit(desk)?;
+    // One that exists is reported also if its setup failed; a single one's failure is this command's.
+    let mut code = EXIT_DONE;
+    for new in created {
+        let (task, path) = (new.task.clone(), new.path.clone());
+        let done = new.finish(desk, !args.no_setup);
+        if args.json {
+            made.push(record(&task, &path));
+        } else {
+            cx.print(path_bytes(&path))?;
+        }
+        if let Err(failure) = done.and_then(|(task, path)| raise(cx, desk, args, &task, &path)) {
+            cx.ui.failure(&failure);
+            code = failure.kind.exit_code();
+        }
+    }
+    Ok(code)
+}
+
+fn raise(cx: &Cx, desk: &Desk<'_>, args: &Args, task: &Task, path: &Path) -> Result<()> {
+    // Without the setup nothing of the team's runs that was not allowed.
+    if args.no_setup && !trust::given(cx)? {
+        return Ok(());
+    }
+    events::raise(desk, Event::Added, task, Some(path))
+}
+
+fn record(task: &Task, path: &Path) -> Record {
+    let mut record = Record::default();
+    record.text("task", task.slug.as_str());
+    record.text("state", task.state.as_str());
+    record.maybe("branch", task.branch_ref());
+    record.text("worktree", path_bytes(path));
+    record.maybe("base", task.base.clone());
+    record.maybe("start", task.start.map(|id| id.to_string()));
+    record
+}
+
+/// What `-n` says of a task.
+fn describe(new: &NewTask) -> String {
+    let start = new.start.to_hex_with_len(7);
+    let branch = match (&new.task.branch, new.creates_branch) {
+        (Branch::Own(name), true) => format!("new branch '{name}' at {start}"),
+        (Branch::Own(name), false) => format!("existing branch '{name}' at {start}"),
+        (Branch::Track(name), _) => format!("following '{name}' at {start}"),
+    };
+    format!("Would create task '{}': {branch}, in '{}'", new.task.slug, new.path.display())
+}
+
+fn warn_of_many(cx: &Cx) {
+    let live = Tasks::read(&cx.repo).all.iter().filter(|t| t.state.is_live()).count();
+    if live > cx.settings.limit {
+        cx.ui.warning(&format!("{live} tasks are live; task.limit is {}", cx.settings.limit));
+    }
+}

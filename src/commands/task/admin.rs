@@ -1,0 +1,142 @@
+//! `git task repair`, `move`, `rename`, `lock` and `unlock`: looking after worktrees.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::place;
+use crate::commands::{Cx, Reporter};
+use crate::error::{EXIT_DONE, Failure, Kind, Result};
+use crate::interrupt;
+use crate::task::{Slug, notes, rename, repair, settle};
+
+/// Find and mend what was half done, or changed by hand
+#[derive(ClapArgs, Debug)]
+pub struct RepairArgs {
+    /// Only report; exit 1 if there is anything
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// Move a task's worktree
+#[derive(ClapArgs, Debug)]
+pub struct MoveArgs {
+    /// The task
+    #[arg(value_name = "task")]
+    pub task: String,
+    /// Where to; into it if it is a directory
+    #[arg(value_name = "new-path")]
+    pub path: PathBuf,
+    /// Twice: also a locked worktree
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub force: u8,
+}
+
+/// Rename a task, and its branch if the template made its name
+#[derive(ClapArgs, Debug)]
+pub struct RenameArgs {
+    /// The task
+    #[arg(value_name = "task")]
+    pub task: String,
+    /// Its new name
+    #[arg(value_name = "new")]
+    pub new: String,
+}
+
+/// Keep a task's worktree from being removed or moved
+#[derive(ClapArgs, Debug)]
+pub struct LockArgs {
+    /// The tasks
+    #[arg(value_name = "task", required = true)]
+    pub tasks: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "text")]
+    pub reason: Option<String>,
+}
+
+/// Let a task's worktree be removed and moved again
+#[derive(ClapArgs, Debug)]
+pub struct UnlockArgs {
+    /// The tasks
+    #[arg(value_name = "task", required = true)]
+    pub tasks: Vec<String>,
+}
+
+/// `git task repair`
+///
+/// # Errors
+/// If something can't be read or mended.
+pub fn repair(cx: &Cx, args: &RepairArgs) -> Result<u8> {
+    interrupt::watch();
+    let reporter = Reporter::new(&cx.ui);
+    let found = repair::repair(&cx.desk(&reporter), args.dry_run)?;
+    for line in &found {
+        let what = if args.dry_run { "" } else { "mended: " };
+        cx.print(format!("{what}{}", crate::text::escape_controls(line.as_bytes())))?;
+    }
+    Ok(if args.dry_run && !found.is_empty() { Kind::Negative.exit_code() } else { EXIT_DONE })
+}
+
+/// `git task move`
+///
+/// # Errors
+/// In git's words, if it can't be moved.
+pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
+    interrupt::watch();
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    settle::settle_all(&desk, false)?;
+    let (task, from) = place::find(cx, Some(&args.task))?;
+    let to = crate::task::place::normalise(&cx.context.cwd.join(&args.path));
+    let to = if to.is_dir() { to.join(from.file_name().unwrap_or_default()) } else { to };
+    if task.clone.is_some() {
+        return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
+    }
+    let mut cmd = cx.repo.at_home().cmd(["worktree", "move"]);
+    for _ in 0..args.force {
+        cmd = cmd.arg("--force");
+    }
+    cmd.arg(&from).arg(&to).run()?;
+    notes::link_in_main(&desk, &to, &task.slug)?;
+    Ok(EXIT_DONE)
+}
+
+/// `git task rename`
+///
+/// # Errors
+/// If the new name is taken.
+pub fn rename(cx: &Cx, args: &RenameArgs) -> Result<u8> {
+    interrupt::watch();
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    settle::settle_all(&desk, false)?;
+    let old = Slug::try_from(args.task.as_str())?;
+    rename::rename(&desk, &old, &Slug::try_from(args.new.as_str())?)?;
+    Ok(EXIT_DONE)
+}
+
+/// `git task lock`
+///
+/// # Errors
+/// In git's words; several are refused one by one.
+pub fn lock(cx: &Cx, args: &LockArgs) -> Result<u8> {
+    cx.each(&args.tasks, |name| {
+        let (_, path) = place::find(cx, Some(name))?;
+        let mut cmd = cx.repo.at_home().cmd(["worktree", "lock"]);
+        if let Some(reason) = &args.reason {
+            cmd = cmd.arg("--reason").arg(reason);
+        }
+        cmd.arg(path).run().map(drop)
+    })
+}
+
+/// `git task unlock`
+///
+/// # Errors
+/// In git's words; several are refused one by one.
+pub fn unlock(cx: &Cx, args: &UnlockArgs) -> Result<u8> {
+    cx.each(&args.tasks, |name| {
+        let (_, path) = place::find(cx, Some(name))?;
+        cx.repo.at_home().cmd(["worktree", "unlock"]).arg(path).run().map(drop)
+    })
+}

@@ -1,0 +1,84 @@
+//! `git task diff` and `git task patch`: what a task has done.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use gix::ObjectId;
+
+use super::place;
+use crate::commands::Cx;
+use crate::error::{EXIT_DONE, Failure, Result};
+use crate::git::diff::with_untracked;
+use crate::git::process::{Git, code_of};
+use crate::task::Task;
+
+/// Show a task's changes since its start, uncommitted ones included
+#[derive(ClapArgs, Debug)]
+pub struct DiffArgs {
+    /// The task; without it, the one whose worktree this is
+    #[arg(value_name = "task")]
+    pub task: Option<String>,
+    /// Options and paths for git diff
+    #[arg(last = true, value_name = "git-diff-option")]
+    pub rest: Vec<String>,
+}
+
+/// Write a task's commits as mails
+#[derive(ClapArgs, Debug)]
+pub struct PatchArgs {
+    /// The task; without it, the one whose worktree this is
+    #[arg(value_name = "task")]
+    pub task: Option<String>,
+    /// Write them into this directory
+    #[arg(short, long, value_name = "dir")]
+    pub output: Option<PathBuf>,
+}
+
+/// Where a task's own changes begin: its start, or the commit up to which the base was brought in since.
+fn beginning(cx: &Cx, task: &Task, git: &Git) -> Result<ObjectId> {
+    let start = task
+        .start
+        .ok_or_else(|| Failure::fatal(format!("it is not known where task '{}' started", task.slug)))?;
+    let base = task.base.as_deref().map(|b| cx.repo.find_branch(b)).transpose()?.flatten();
+    let Some((_, base)) = base else { return Ok(start) };
+    let output = git.cmd(["merge-base", "HEAD", &base.to_string()]).poll().output()?;
+    if output.code() != 0 {
+        return Ok(start);
+    }
+    let merged = crate::git::parse_id(output.stdout.trim_ascii_end())?;
+    let newer =
+        git.cmd(["merge-base", "--is-ancestor", &start.to_string(), &merged.to_string()]).poll().output()?;
+    Ok(if newer.code() == 0 { merged } else { start })
+}
+
+/// `git task diff`
+///
+/// # Errors
+/// If there is no such task or git fails.
+pub fn diff(cx: &Cx, args: &DiffArgs) -> Result<u8> {
+    let (task, path) = place::find(cx, args.task.as_deref())?;
+    let git = Git::at(&path);
+    let from = beginning(cx, &task, &git)?;
+    // A file that git doesn't know yet is part of the work too; an index of our own shows it without adding it.
+    let status = with_untracked(&cx.repo, &path, from, &args.rest, cx.ui.color_out)?;
+    Ok(u8::try_from(code_of(status)).unwrap_or(1))
+}
+
+/// `git task patch`
+///
+/// # Errors
+/// If there is no such task, nothing to write, or git fails.
+pub fn patch(cx: &Cx, args: &PatchArgs) -> Result<u8> {
+    let (task, path) = place::find(cx, args.task.as_deref())?;
+    let git = Git::at(&path);
+    let from = beginning(cx, &task, &git)?;
+    let range = format!("{from}..HEAD");
+    if git.cmd(["rev-list", "--count", "-n1", "--no-merges", &range]).line()? == "0" {
+        return Err(Failure::negative(format!("task '{}' has no commit of its own", task.slug)));
+    }
+    // As git format-patch: into the current directory, their names on standard output.
+    let dir = args.output.as_ref().map_or_else(|| cx.context.cwd.clone(), |dir| cx.context.cwd.join(dir));
+    let cmd = git.cmd(["format-patch", "-o"]).arg(dir).arg(&range);
+    cx.write(cmd.run()?)?;
+    Ok(EXIT_DONE)
+}

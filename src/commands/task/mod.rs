@@ -1,0 +1,13 @@
+//! `git task`.
+
+pub mod add;
+pub mod admin;
+pub mod diff;
+pub mod list;
+pub mod note;
+pub mod place;
+pub mod remove;
+pub mod show;
+pub mod state;
+pub mod sync;
+pub mod view;

@@ -1,0 +1,89 @@
+//! `git task note`.
+
+use clap::Args as ClapArgs;
+
+use super::place;
+use crate::commands::Cx;
+use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
+use crate::git::no_vars;
+use crate::git::process::{code_of, shell};
+use crate::task::note::{Section, body_of};
+use crate::task::notes;
+use crate::text::shell_quote;
+use crate::ui::Ui;
+
+/// Print or change a task's note
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// The task; without it, the one whose worktree this is
+    #[arg(value_name = "task")]
+    pub task: Option<String>,
+    /// Write the section Goal; several times for a list
+    #[arg(long, value_name = "text")]
+    pub goal: Vec<String>,
+    /// Write the section Assumptions; several times for a list
+    #[arg(long, value_name = "text")]
+    pub assumption: Vec<String>,
+    /// Write the section Blockers; an empty text clears it
+    #[arg(long, value_name = "text")]
+    pub blocker: Vec<String>,
+    /// Write the section Next steps; several times for a list
+    #[arg(long, value_name = "text")]
+    pub next: Vec<String>,
+    /// Open the note in the editor
+    #[arg(short, long)]
+    pub edit: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no such task, its worktree is gone, or the note is not a file.
+pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
+    let (task, worktree) = place::find(cx, args.task.as_deref())?;
+    let path = notes::checked_path(&worktree, &task.slug)?;
+    let sections = [
+        (Section::Goal, &args.goal),
+        (Section::Assumptions, &args.assumption),
+        (Section::Blockers, &args.blocker),
+        (Section::NextSteps, &args.next),
+    ];
+    let writes = args.edit || sections.iter().any(|(_, items)| !items.is_empty());
+    if !path.exists() {
+        if !writes {
+            return Err(Failure::negative(format!("task '{}' has no note", task.slug))
+                .hint("taskNote", "Begin one with 'git task note --edit', or with --goal and its like."));
+        }
+        let reporter = crate::commands::Reporter::new(&cx.ui);
+        notes::create(&cx.desk(&reporter), &worktree, &task.slug, task.title.as_deref(), None)?;
+    }
+    for (section, items) in sections.into_iter().filter(|(_, items)| !items.is_empty()) {
+        notes::set_section(&path, section, &body_of(items))?;
+    }
+    if args.edit {
+        return edit(cx, &path, &worktree);
+    }
+    if !writes {
+        let text = notes::read(&worktree, &task.slug)?.unwrap_or_default();
+        // A terminal gets nothing that could move its cursor; a pipe gets the file as it is.
+        match cx.ui.stdout_is_terminal() {
+            true => cx.write(Ui::shown(&text))?,
+            false => cx.write(text)?,
+        }
+    }
+    Ok(EXIT_DONE)
+}
+
+/// Opens the file in the editor that git would use.
+fn edit(cx: &Cx, path: &std::path::Path, dir: &std::path::Path) -> Result<u8> {
+    let editor = cx.repo.cmd(["var", "GIT_EDITOR"]).line()?;
+    let file = String::from_utf8(shell_quote(crate::paths::path_bytes(path)))
+        .or_fatal(|| "the note's path is not UTF-8")?;
+    let status = shell(&format!("{editor} {file}"), dir, no_vars()).foreground()?;
+    match code_of(status) {
+        0 => Ok(EXIT_DONE),
+        code => {
+            Err(Failure::fatal(format!("there was a problem with the editor '{editor}' (exit code {code})")))
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Removed work that can be brought back: snapshots under `refs/task-trash/<task>/<n>`.
+//!
+//! A reference is made before anything is taken away, and goes only by [`expire`].
+
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+
+use super::record::Record;
+use crate::error::{Failure, Result};
+use crate::git::refs::Old;
+use crate::git::snapshot::{self, Request, Snapshot};
+use crate::git::{Repo, parse_id};
+use crate::paths::path_bytes;
+
+/// Where the references are.
+const PREFIX: &str = "refs/task-trash/";
+
+/// One removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The task.
+    pub slug: String,
+    /// Which removal of it: 1, 2, …
+    pub number: u64,
+    /// The commit that holds everything.
+    pub commit: ObjectId,
+    /// When, in seconds since the epoch.
+    pub when: i64,
+    /// The reference.
+    pub ref_name: String,
+}
+
+/// What is put into the trash.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal<'a> {
+    /// The task.
+    pub slug: &'a str,
+    /// Its metadata.
+    pub task: &'a Record,
+    /// Where it was and what it had checked out.
+    pub meta: &'a Record,
+    /// Its note.
+    pub note: Option<&'a [u8]>,
+    /// Its worktree or clone, if it has one.
+    pub path: Option<&'a Path>,
+    /// The git directory of that.
+    pub git_dir: Option<&'a Path>,
+    /// It is a clone, whose objects and references come here.
+    pub clone: bool,
+    /// Its branch by full name.
+    pub branch: Option<&'a str>,
+    /// The commit it stands at.
+    pub tip: Option<ObjectId>,
+    /// Ignored files to keep.
+    pub kept: &'a [PathBuf],
+    /// Seconds since the epoch.
+    pub now: i64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Kept {
+    /// It is in the trash.
+    InTrash(Entry),
+    /// Other repositories inside hold work: the directory itself must be kept.
+    NeedsDirectory(Vec<PathBuf>),
+}
+
+/// Puts a task's work into the trash. Nothing is taken away by this.
+///
+/// # Errors
+/// If something can't be read or written: then nothing must be taken away.
+pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
+    let (task, meta) = (removal.task.to_bytes()?, removal.meta.to_bytes()?);
+    let mut texts: Vec<(&str, &[u8])> = vec![("task", &task), ("meta", &meta)];
+    texts.extend(removal.note.map(|note| ("note", note)));
+    let request = Request {
+        path: removal.path,
+        git_dir: removal.git_dir,
+        branch: removal.branch,
+        tip: removal.tip,
+        clone: removal.clone,
+        texts: &texts,
+        kept: removal.kept,
+        now: removal.now,
+    };
+    let commit = match snapshot::take(repo, &request)? {
+        Snapshot::Taken(commit) => commit,
+        Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
+    };
+    if let (true, Some(path)) = (removal.clone, removal.path) {
+        fetch_snapshot(repo, path, commit)?;
+    }
+    file(repo, removal, commit).map(Kept::InTrash)
+}
+
+/// Gives the commit the next free number. Of several at once each gets one of its own.
+fn file(repo: &Repo, removal: &Removal<'_>, commit: ObjectId) -> Result<Entry> {
+    const ATTEMPTS: usize = 100;
+    let mut number = numbers(repo, removal.slug)?.max().unwrap_or(0);
+    for _ in 0..ATTEMPTS {
+        number += 1;
+        let ref_name = format!("{PREFIX}{}/{number}", removal.slug);
+        match repo.update_refs("git task: removed", &[(ref_name.clone(), Some(commit), Old::Absent)]) {
+            Ok(()) => {
+                let slug = removal.slug.to_owned();
+                return Ok(Entry { slug, number, commit, when: removal.now, ref_name });
+            }
+            Err(failure) if repo.find_ref(&ref_name)?.is_none() => return Err(failure),
+            Err(_) => {}
+        }
+    }
+    Err(Failure::fatal(format!("could not find a free name below '{PREFIX}{}'", removal.slug)))
+}
+
+fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
+    let all = entries(repo)?.into_iter().filter(|e| e.slug == slug).map(|e| e.number).collect::<Vec<_>>();
+    Ok(all.into_iter())
+}
+
+/// A clone's objects come here; git fetches references only, so it gets one for the moment.
+fn fetch_snapshot(repo: &Repo, clone: &Path, commit: ObjectId) -> Result<()> {
+    let git = crate::git::process::Git::at(clone);
+    let name = format!("refs/task-snapshot/{commit}");
+    git.cmd(["update-ref", &name, &commit.to_string()]).run()?;
+    repo.cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]).arg(clone).arg(&name).run().map(drop)
+}
+
+/// Everything in the trash, by task and number.
+///
+/// # Errors
+/// If the references can't be read.
+pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
+    if repo.has_files_backend() && is_empty(repo) {
+        return Ok(Vec::new());
+    }
+    let format = "--format=%(objectname) %(committerdate:unix) %(refname)";
+    let out = repo.cmd(["for-each-ref", format, PREFIX]).poll().run()?;
+    let mut all = Vec::new();
+    for line in out.lines() {
+        let line = line.to_str_lossy();
+        let mut words = line.splitn(3, ' ');
+        let (Some(id), Some(when), Some(name)) = (words.next(), words.next(), words.next()) else { continue };
+        let Some((slug, number)) = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('/')) else {
+            continue;
+        };
+        let Ok(number) = number.parse() else { continue };
+        all.push(Entry {
+            slug: slug.to_owned(),
+            number,
+            commit: parse_id(id.as_bytes())?,
+            when: when.parse().unwrap_or(0),
+            ref_name: name.to_owned(),
+        });
+    }
+    all.sort_by(|a, b| (&a.slug, a.number).cmp(&(&b.slug, b.number)));
+    Ok(all)
+}
+
+/// Without asking git: most repositories have no trash, and `add` looks for it each time.
+fn is_empty(repo: &Repo) -> bool {
+    let gix = repo.gix();
+    let Ok(references) = gix.references() else { return false };
+    references.prefixed(PREFIX).is_ok_and(|mut all| all.next().is_none())
+}
+
+/// The last removal of a task.
+///
+/// # Errors
+/// If the references can't be read.
+pub fn latest(repo: &Repo, slug: &str) -> Result<Option<Entry>> {
+    Ok(entries(repo)?.into_iter().rfind(|e| e.slug == slug))
+}
+
+/// What a removal says of its task and of where it was.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// The task's metadata.
+    pub task: Record,
+    /// Where it was.
+    pub meta: Record,
+    /// Its note.
+    pub note: Option<Vec<u8>>,
+}
+
+/// Reads what a removal says.
+///
+/// # Errors
+/// If it was not made by [`keep`].
+pub fn read(repo: &Repo, entry: &Entry) -> Result<Contents> {
+    let git = repo.at_home();
+    let text = |name: &str| snapshot::texts_of(&git, entry.commit, name);
+    let record = |name: &str| -> Result<Record> {
+        let bytes =
+            text(name)?.ok_or_else(|| Failure::fatal(format!("'{}' has no '{name}'", entry.ref_name)))?;
+        Record::from_bytes(&bytes)
+    };
+    Ok(Contents { task: record("task")?, meta: record("meta")?, note: text("note")? })
+}
+
+/// Forgets what was removed before `before`; gives what was, or would be, forgotten.
+///
+/// # Errors
+/// If a reference can't be deleted.
+pub fn expire(repo: &Repo, before: i64, dry_run: bool) -> Result<Vec<Entry>> {
+    let expired: Vec<Entry> = entries(repo)?.into_iter().filter(|e| e.when < before).collect();
+    if !dry_run && !expired.is_empty() {
+        let changes: Vec<_> = expired.iter().map(|e| (e.ref_name.clone(), None, Old::Is(e.commit))).collect();
+        repo.update_refs("git task prune", &changes)?;
+    }
+    Ok(expired)
+}
+
+/// A path as a record's value.
+pub fn path_value(path: &Path) -> BString {
+    BString::from(path_bytes(path))
+}

@@ -1,0 +1,187 @@
+//! What a removal puts aside before it takes anything away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BString, ByteSlice};
+
+use super::record::Tasks;
+use super::{Desk, Slug, Task, place};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::process::Git;
+use crate::git::worktree::{Head, Worktree};
+use crate::store::record::Record;
+use crate::store::trash::{self, Kept, Removal, path_value};
+
+/// Puts what only this task's worktree and branch hold into the trash. True if the directory itself had to be
+/// kept, because repositories inside it hold work of their own.
+///
+/// # Errors
+/// If something can't be preserved: then nothing must be taken away.
+pub fn keep(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: Option<&Worktree>,
+    kept: &[PathBuf],
+    note: Option<&[u8]>,
+) -> Result<bool> {
+    let metadata = metadata(task)?;
+    let meta = meta(desk, task, worktree)?;
+    let branch = task.branch_ref();
+    let clone_dir = task.clone.as_deref().filter(|p| p.exists()).map(|p| p.join(".git"));
+    let path = worktree.map(|w| w.path.as_path()).or(task.clone.as_deref());
+    let removal = Removal {
+        slug: task.slug.as_str(),
+        task: &metadata,
+        meta: &meta,
+        note,
+        path,
+        git_dir: worktree.map(|w| w.git_dir.as_path()).or(clone_dir.as_deref()),
+        clone: clone_dir.is_some(),
+        branch: branch.as_deref(),
+        tip: place::head_of(desk.repo, task, &worktree.cloned().into_iter().collect::<Vec<_>>())?,
+        kept,
+        now: desk.context.now(),
+    };
+    let Kept::NeedsDirectory(inside) = trash::keep(desk.repo, &removal)? else { return Ok(false) };
+    let Some(worktree) = worktree else {
+        let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
+        return Err(Failure::fatal(format!(
+            "repositories inside the clone hold work of their own: {}",
+            names.join(", ")
+        ))
+        .hint("taskInside", "Push or move that work first."));
+    };
+    let aside = parked_name(&worktree.path);
+    let parked = meta.clone().with("parked", path_value(&aside));
+    let removal = Removal { meta: &parked, path: None, git_dir: None, ..removal };
+    trash::keep(desk.repo, &removal)?;
+    park(desk, &task.slug, worktree, &aside)?;
+    desk.observer.note(&format!(
+        "Kept '{}' as it is, because of work in repositories inside: {}",
+        aside.display(),
+        inside.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    ));
+    Ok(true)
+}
+
+/// What is left of a worktree whose directory is gone, or that was never finished.
+///
+/// # Errors
+/// If it can't be preserved.
+pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> Result<()> {
+    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let task = match tasks.find(slug.as_str()) {
+        Some(task) => task.clone(),
+        None => {
+            let name = worktree.branch().unwrap_or_default();
+            Task::new(slug.clone(), super::Branch::Own(super::create::short_name(&name).to_owned()))
+        }
+    };
+    keep(desk, &task, Some(worktree), &[], None).map(drop)
+}
+
+/// The metadata as a record.
+fn metadata(task: &Task) -> Result<Record> {
+    let mut record = Record::new("task");
+    for (key, values) in task.entries() {
+        for value in values {
+            record = record.with(key, value);
+        }
+    }
+    Ok(record)
+}
+
+/// Where the task was, what was checked out, and what `branch.<name>.*` said.
+fn meta(desk: &Desk<'_>, task: &Task, worktree: Option<&Worktree>) -> Result<Record> {
+    let mut meta = Record::new("removal").with("version", "1");
+    if let Some(path) = worktree.map(|w| w.path.as_path()).or(task.clone.as_deref()) {
+        meta = meta.with("path", path_value(path));
+    }
+    match worktree.map(|w| &w.head) {
+        Some(Head::Branch(name)) => meta = meta.with("head", name.as_str()),
+        Some(Head::Detached(id)) => meta = meta.with("head", id.to_string()),
+        _ => {}
+    }
+    if let Some(reason) = worktree.and_then(|w| w.locked.as_deref()) {
+        meta = meta.with("locked", reason);
+    }
+    if let Some(full) = task.branch_ref()
+        && let Some(tip) = desk.repo.find_ref(&full)?
+    {
+        meta = meta.with("tip", tip.to_string());
+    }
+    let file = crate::store::config::load(desk.repo)?;
+    if let Some(section) = task.own_branch().and_then(|name| file.find("branch", name)) {
+        for (key, value) in section.values {
+            meta = meta.with("branchConfig", [key.as_bytes(), b"=", value.as_bytes()].concat());
+        }
+    }
+    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists()) {
+        let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/stash"];
+        for line in Git::at(clone).cmd(args).run()?.lines() {
+            meta = meta.with("ref", BString::from(line));
+        }
+    }
+    Ok(meta)
+}
+
+/// Beside the worktree, at the same depth: submodules refer to it by relative paths.
+fn parked_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let free = (1..).map(|n| path.with_file_name(format!(".{name}.kept-{n}"))).find(|p| !p.exists());
+    free.expect("one of the numbers is free")
+}
+
+/// Moves a worktree aside as it is. `git worktree move` refuses one with submodules.
+fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Result<()> {
+    let failed = || format!("could not move '{}' aside", worktree.path.display());
+    worktree.unmark()?;
+    fs::rename(&worktree.path, aside).or_fatal(failed)?;
+    point_admin_at(worktree, aside)?;
+    let git = Git::at(aside);
+    // The branch can then go, or be used elsewhere.
+    let head = git.cmd(["rev-parse", "--verify", "HEAD"]).line()?;
+    git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD", &head]).run()?;
+    if worktree.locked.is_none() {
+        let reason = format!("work of the removed task '{slug}'; see git task restore");
+        desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]).arg(aside).run()?;
+    }
+    Ok(())
+}
+
+/// Brings a directory that was moved aside back to its place, on its branch.
+///
+/// # Errors
+/// If the file system or git refuses.
+pub fn unpark(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    aside: &Path,
+    to: &Path,
+    head: Option<&str>,
+    locked: bool,
+) -> Result<()> {
+    let all = desk.repo.worktrees()?;
+    let Some(worktree) = all.iter().find(|w| w.path == aside) else {
+        return Err(Failure::fatal(format!("'{}' is not a working tree", aside.display())));
+    };
+    // A directory that git made room for is empty.
+    let _ = fs::remove_dir(to);
+    fs::rename(aside, to).or_fatal(|| format!("could not move '{}' back", aside.display()))?;
+    point_admin_at(worktree, to)?;
+    if let Some(head) = head.filter(|h| h.starts_with("refs/heads/")) {
+        Git::at(to).cmd(["symbolic-ref", "-m", "git task restore", "HEAD", head]).run()?;
+    }
+    worktree.mark(slug.as_str())?;
+    if !locked {
+        desk.repo.at_home().cmd(["worktree", "unlock"]).arg(to).run()?;
+    }
+    Ok(())
+}
+
+fn point_admin_at(worktree: &Worktree, path: &Path) -> Result<()> {
+    let mut dot_git = crate::paths::path_bytes(&path.join(".git")).to_vec();
+    dot_git.push(b'\n');
+    crate::store::atomic::write(&worktree.git_dir.join("gitdir"), &dot_git)
+}

@@ -1,0 +1,140 @@
+//! `ready`, `block`, `reopen`: what the holder of a task says about it.
+
+use std::path::Path;
+
+use gix::ObjectId;
+
+use super::record::Tasks;
+use super::state::Action;
+use super::{Desk, Task, place};
+use crate::config::team::Event;
+use crate::error::{Failure, Result};
+use crate::git::process::{Git, retry};
+use crate::git::refs::Old;
+use crate::git::status::{Untracked, status_entries};
+use crate::git::worktree::Worktree;
+use crate::store::config;
+
+/// Changes one task's state; gives the task as it is now, and the event that this raises.
+///
+/// # Errors
+/// If the state can't take the action; or for `ready`, if the worktree is not clean or there is nothing to
+/// integrate.
+pub fn change(
+    desk: &Desk<'_>,
+    name: &str,
+    action: Action,
+    reason: Option<&str>,
+    worktrees: &[Worktree],
+) -> Result<(Task, Option<Event>)> {
+    let tip = match action {
+        Action::Ready => Some(require_integrable(desk, Tasks::read(desk.repo).require(name)?, worktrees)?),
+        _ => None,
+    };
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        let mut task = Tasks::of(file).require(name)?.clone();
+        task.state = task.state.after(action, &task.slug)?;
+        task.reason = reason.map(str::to_owned);
+        let event = match action {
+            Action::Ready => {
+                task.ready = Some(desk.context.now());
+                task.ready_tip = tip;
+                Some(Event::Ready)
+            }
+            Action::Block => Some(Event::Blocked),
+            _ => None,
+        };
+        if action == Action::Reopen {
+            task.ready = None;
+            task.ready_tip = None;
+        }
+        task.write_to(file)?;
+        Ok((task, event))
+    })
+}
+
+/// The tip that is said to be ready.
+fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<ObjectId> {
+    let slug = &task.slug;
+    // Whether it may be asked at all comes before whether it is clean.
+    task.state.after(Action::Ready, slug)?;
+    let Some(full) = task.branch_ref() else {
+        return Err(Failure::fatal(format!(
+            "task '{slug}' follows another branch and has none to integrate"
+        )));
+    };
+    if let Some(path) = place::path_of(task, worktrees) {
+        require_clean(&path, slug.as_str())?;
+        if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+            return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
+                .hint(
+                    "taskBusyWorktree",
+                    format!("Finish it with 'git {operation} --continue', or abort it."),
+                ));
+        }
+    }
+    if let Some(clone) = &task.clone {
+        fetch_from_clone(desk, task, &full, clone)?;
+    }
+    let Some(tip) = desk.repo.find_ref(&full)? else {
+        return Err(Failure::fatal(format!("the branch of task '{slug}' is gone: '{full}'"))
+            .hint("taskRepair", "See 'git task repair -n'."));
+    };
+    let base = task.base.as_deref().map(|b| desk.repo.find_branch(b)).transpose()?.flatten();
+    let own = match (&base, task.start) {
+        (Some((_, base)), _) => count(desk, &[&tip.to_string(), "--not", &base.to_string()])?,
+        (None, Some(start)) => count(desk, &[&tip.to_string(), "--not", &start.to_string()])?,
+        (None, None) => 1,
+    };
+    if own == 0 {
+        return Err(Failure::fatal(format!("task '{slug}' has no commit of its own"))
+            .hint("taskEmpty", "Commit the work first; 'git task rm' takes a task away that needs none."));
+    }
+    Ok(tip)
+}
+
+fn count(desk: &Desk<'_>, revs: &[&str]) -> Result<usize> {
+    let text = desk.repo.cmd(["rev-list", "--count", "-n1"]).args(revs).line()?;
+    Ok(text.parse().unwrap_or(0))
+}
+
+/// # Errors
+/// If there is uncommitted work or an untracked file.
+pub fn require_clean(path: &Path, slug: &str) -> Result<()> {
+    let count = status_entries(&Git::at(path), Untracked::Normal, false)?.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let message = format!("task '{slug}' has uncommitted changes or untracked files ({count})");
+    Err(Failure::fatal(message)
+        .hint("taskDirty", format!("Commit them, or see 'git -C \"{}\" status'.", path.display())))
+}
+
+/// A clone's branch comes back by fetch; only forwards, and only from where it was seen.
+fn fetch_from_clone(desk: &Desk<'_>, task: &Task, full: &str, clone: &Path) -> Result<()> {
+    let before = desk.repo.find_ref(full)?;
+    let fetch = || {
+        desk.repo.cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]).arg(clone).arg(full).run()
+    };
+    fetch()?;
+    let tip = Git::at(clone).cmd(["rev-parse", "--verify", full]).poll().line()?;
+    let tip = crate::git::parse_id(tip.as_bytes())?;
+    if before == Some(tip) {
+        return Ok(());
+    }
+    let old = before.map_or(Old::Absent, Old::Is);
+    let reason = format!("git task ready: {} from its clone", task.slug);
+    retry(desk.settings.lock_timeout, || desk.repo.update_refs(&reason, &[(full.to_owned(), Some(tip), old)]))
+}
+
+/// Marks a task blocked with a reason, whatever led to it.
+///
+/// # Errors
+/// If the metadata can't be written.
+pub fn mark_blocked(desk: &Desk<'_>, task: &mut Task, reason: &str) -> Result<()> {
+    task.state = super::State::Blocked;
+    task.reason = Some(reason.to_owned());
+    let held = desk.lock()?;
+    config::edit(desk.repo, &held, desk.settings.lock_timeout, |file| task.write_to(file))
+}

@@ -1,0 +1,164 @@
+//! Which worktree is a task's, and which task a command means.
+
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+
+use super::record::Tasks;
+use super::{Branch, Desk, Slug, Task, template};
+use crate::error::{Failure, Result};
+use crate::git::Repo;
+use crate::git::worktree::{Head, Worktree};
+
+/// Finds a task's worktree among all: the one made for it, else the one that has its branch.
+pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Worktree> {
+    if task.clone.is_some() {
+        return None;
+    }
+    let marked = worktrees.iter().find(|w| w.task.as_deref() == Some(task.slug.as_str()));
+    marked.or_else(|| {
+        let branch = task.branch_ref()?;
+        worktrees.iter().find(|w| w.task.is_none() && w.branch().as_deref() == Some(branch.as_str()))
+    })
+}
+
+/// Where a task's files are: its worktree, or its clone.
+pub fn path_of(task: &Task, worktrees: &[Worktree]) -> Option<PathBuf> {
+    match &task.clone {
+        Some(path) => path.exists().then(|| path.clone()),
+        None => worktree_of(task, worktrees).filter(|w| !w.missing).map(|w| w.path.clone()),
+    }
+}
+
+/// The commit that the task stands at: its branch's tip, or what its worktree has checked out.
+///
+/// # Errors
+/// If the reference can't be read.
+pub fn head_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Option<ObjectId>> {
+    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists()) {
+        let branch = task.branch_ref().unwrap_or_else(|| "HEAD".to_owned());
+        return head_of_clone(clone, &branch);
+    }
+    match &task.branch {
+        Branch::Own(name) => repo.find_ref(&format!("refs/heads/{name}")),
+        Branch::Track(name) => match worktree_of(task, worktrees).map(|w| &w.head) {
+            Some(Head::Detached(id)) => Ok(Some(*id)),
+            _ => Ok(repo.find_branch(name)?.map(|(_, id)| id)),
+        },
+    }
+}
+
+fn head_of_clone(path: &Path, branch: &str) -> Result<Option<ObjectId>> {
+    let git = crate::git::process::Git::at(path);
+    let output = git.cmd(["rev-parse", "--verify", "-q", branch]).poll().output()?;
+    match output.code() {
+        0 => crate::git::parse_id(output.stdout.trim_ascii_end()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The task in whose worktree the user is.
+pub fn current(desk: &Desk<'_>, tasks: &Tasks, worktrees: &[Worktree]) -> Option<Slug> {
+    let here = desk.repo.git_dir();
+    let found = match worktrees.iter().find(|w| w.git_dir == here && !w.is_main) {
+        Some(worktree) => tasks
+            .all
+            .iter()
+            .find(|t| worktree_of(t, worktrees).is_some_and(|w| w.git_dir == worktree.git_dir)),
+        None => None,
+    };
+    found.map(|t| t.slug.clone())
+}
+
+/// The names given, or without any the task in whose worktree the user is.
+///
+/// # Errors
+/// If none is given and this is no task's worktree.
+pub fn named_or_current(
+    desk: &Desk<'_>,
+    names: &[String],
+    tasks: &Tasks,
+    worktrees: &[Worktree],
+) -> Result<Vec<String>> {
+    if !names.is_empty() {
+        return Ok(names.to_vec());
+    }
+    match current(desk, tasks, worktrees) {
+        Some(slug) => Ok(vec![slug.to_string()]),
+        None => Err(Failure::usage("which task? This is not the worktree of one")),
+    }
+}
+
+/// Where a task's worktree goes: `--path`, else the template, from the main worktree.
+///
+/// # Errors
+/// If the template has an unknown placeholder.
+pub fn planned_path(desk: &Desk<'_>, slug: &Slug, kind: Option<&str>, base: Option<&str>) -> Result<PathBuf> {
+    let repo_name = desk.repo.name();
+    let user = desk.context.user.clone().unwrap_or_else(|| "user".to_owned());
+    let values = [
+        ("task", slug.as_str()),
+        ("type", kind.unwrap_or("task")),
+        ("repo", repo_name.as_str()),
+        ("base", base.unwrap_or("HEAD")),
+        ("user", user.as_str()),
+    ];
+    let path = template::expand(&desk.settings.worktree_format, &values)
+        .map_err(|e| e.context("bad value of 'task.worktreeFormat'"))?;
+    Ok(normalise(&desk.repo.home().join(path)))
+}
+
+/// The name of a task's branch by template.
+///
+/// # Errors
+/// If the template has an unknown placeholder.
+pub fn planned_branch(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    kind: Option<&str>,
+    base: Option<&str>,
+) -> Result<String> {
+    let default = if kind.is_some() { "{type}/{task}" } else { "{task}" };
+    let format = desk.settings.branch_format.as_deref().unwrap_or(default);
+    if format.contains("{type}") && kind.is_none() {
+        return Err(Failure::fatal(format!("task.branchFormat is '{format}' and no type was given"))
+            .hint("taskType", "Name one with --type, or the whole branch with -b."));
+    }
+    let repo_name = desk.repo.name();
+    let user = desk.context.user.clone().unwrap_or_else(|| "user".to_owned());
+    let values = [
+        ("task", slug.as_str()),
+        ("type", kind.unwrap_or("")),
+        ("repo", repo_name.as_str()),
+        ("base", base.unwrap_or("HEAD")),
+        ("user", user.as_str()),
+    ];
+    template::expand(format, &values).map_err(|e| e.context("bad value of 'task.branchFormat'"))
+}
+
+/// Takes `.` and `..` out of an absolute path without asking the file system, and resolves links in the
+/// part of it that exists, as git shows worktree paths.
+pub fn normalise(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    let mut rest = Vec::new();
+    let mut existing = out.clone();
+    while !existing.exists() {
+        match (existing.file_name().map(ToOwned::to_owned), existing.pop()) {
+            (Some(name), true) => rest.push(name),
+            _ => return out,
+        }
+    }
+    let mut real = existing.canonicalize().unwrap_or(existing);
+    real.extend(rest.into_iter().rev());
+    real
+}

@@ -1,0 +1,368 @@
+//! `git task rm`: the worktree and the branch go; what only they held stays restorable.
+//!
+//! The order: refuse, write the intent, preserve, take the directory aside (from here on it goes forward),
+//! forget the worktree, archive the note, delete the branch where it was seen, write the metadata. The
+//! directory itself is deleted last, in the background.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::BString;
+
+use super::record::Tasks;
+use super::{Desk, Slug, State, Task, copy, keep, notes, place};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::landed::Landed;
+use crate::git::process::{Git, detached, retry};
+use crate::git::refs::Old;
+use crate::git::status::{Untracked, status_entries};
+use crate::git::worktree::Worktree;
+use crate::paths::{path_bytes, path_from};
+use crate::store::record::{Found, Intent, Record, intents};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How often `-f` was given.
+    pub force: u8,
+    /// `--keep-branch`
+    pub keep_branch: bool,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Removed {
+    /// The task as it is now.
+    pub task: Task,
+    /// Ignored files that went and can't be restored; directories end in a slash.
+    pub lost: Vec<String>,
+    /// Where its worktree was.
+    pub path: Option<PathBuf>,
+}
+
+/// Removes a task.
+///
+/// # Errors
+/// If something would be taken out of place and `-f` was not given; nothing has been changed then.
+pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Options) -> Result<Removed> {
+    let tasks = Tasks::read(desk.repo);
+    let task = tasks.require(name)?.clone();
+    let worktree = place::worktree_of(&task, worktrees);
+    let tip = match task.branch_ref() {
+        Some(full) => desk.repo.find_ref(&full)?,
+        None => None,
+    };
+    if !task.state.is_live() && worktree.is_none() && tip.is_none() {
+        return Err(Failure::fatal(format!("task '{name}' is {} already", task.state)));
+    }
+    if let Some(worktree) = worktree {
+        refuse_place(&task, worktree, options)?;
+    }
+    let landed = landed(desk, &task, tip, worktrees)?;
+    if options.force == 0 {
+        refuse_work(desk, &task, worktree, tip, &landed, options)?;
+    }
+    let held = desk.lock()?;
+    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == name) {
+        return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
+    }
+    let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
+    let aside = path.as_deref().map(aside_of);
+    let becomes = if matches!(landed, Landed::Merged | Landed::SameTree | Landed::PatchId)
+        || task.state == State::Integrated
+    {
+        State::Integrated
+    } else {
+        State::Dropped
+    };
+    let deletes = tip.filter(|_| !options.keep_branch);
+    let bytes = |p: &Option<PathBuf>| p.as_deref().map(|p| BString::from(path_bytes(p))).unwrap_or_default();
+    let record = Record::new("rm")
+        .with("path", bytes(&path))
+        .with("aside", bytes(&aside))
+        .with("deletes", deletes.map(|id| id.to_string()).unwrap_or_default())
+        .with("becomes", becomes.as_str());
+    let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
+    drop(held);
+    match carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes) {
+        Ok(removed) => {
+            intent.done()?;
+            if let Some(aside) = aside.filter(|p| p.exists()) {
+                delete_in_background(desk, &task.slug, &aside)?;
+            }
+            Ok(removed)
+        }
+        Err(failure) => {
+            // As long as the directory is in its place nothing has been taken away.
+            if path.as_deref().is_none_or(Path::exists) {
+                intent.done()?;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// The branch's commits against its base; a task without a branch has none of its own.
+fn landed(desk: &Desk<'_>, task: &Task, tip: Option<ObjectId>, worktrees: &[Worktree]) -> Result<Landed> {
+    let tip = match &task.clone {
+        Some(_) => place::head_of(desk.repo, task, worktrees)?.or(tip),
+        None => tip,
+    };
+    let base = task.base.as_deref().map(|b| desk.repo.find_branch(b)).transpose()?.flatten();
+    match (tip, base) {
+        // Commits that only a clone has are not here to be compared.
+        (Some(tip), Some((_, base))) if desk.repo.gix().has_object(tip) => {
+            desk.repo.landed(tip, task.start, base)
+        }
+        (None, _) => Ok(Landed::Empty),
+        (Some(tip), _) if task.start == Some(tip) => Ok(Landed::Empty),
+        _ => Ok(Landed::No),
+    }
+}
+
+/// What not even one `-f` takes away.
+fn refuse_place(task: &Task, worktree: &Worktree, options: Options) -> Result<()> {
+    let path = worktree.path.display();
+    if worktree.is_main {
+        return Err(Failure::fatal(format!(
+            "'{path}' is a main working tree, and has the branch of task '{}'",
+            task.slug
+        ))
+        .hint("taskMainWorktree", "Switch it to another branch first."));
+    }
+    if let Some(reason) = &worktree.locked
+        && options.force < 2
+    {
+        let why = if reason.is_empty() { String::new() } else { format!(", lock reason: {reason}") };
+        return Err(Failure::fatal(format!("cannot remove a locked working tree{why}")).hint(
+            "taskLocked",
+            format!("Use 'git task rm -f -f {0}' to override, or 'git task unlock {0}' first.", task.slug),
+        ));
+    }
+    Ok(())
+}
+
+/// Work that would no longer be in its place.
+fn refuse_work(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: Option<&Worktree>,
+    tip: Option<ObjectId>,
+    landed: &Landed,
+    options: Options,
+) -> Result<()> {
+    let slug = &task.slug;
+    let force = |failure: Failure| {
+        failure.hint(
+            "taskForce",
+            format!("'git task rm -f {slug}' removes it all the same; 'git task restore {slug}' then brings it back."),
+        )
+    };
+    if let Some(operation) = worktree.and_then(Worktree::operation) {
+        return Err(force(Failure::fatal(format!("a {operation} is in progress in task '{slug}'"))));
+    }
+    let path = worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| task.clone.clone());
+    if let Some(path) = path.filter(|p| p.exists()) {
+        let entries = status_entries(&Git::at(&path), Untracked::Normal, false)?;
+        if !entries.is_empty() {
+            return Err(force(Failure::fatal(format!(
+                "'{}' contains modified or untracked files ({})",
+                path.display(),
+                entries.len()
+            ))));
+        }
+    }
+    if options.keep_branch || !matches!(landed, Landed::No) {
+        return Ok(());
+    }
+    let elsewhere = match (tip, task.clone.is_some()) {
+        (Some(tip), false) => in_another_branch(desk, task, tip)?,
+        _ => false,
+    };
+    if !elsewhere {
+        return Err(force(Failure::fatal(format!("the commits of task '{slug}' are in no other branch"))));
+    }
+    Ok(())
+}
+
+/// Whether a branch other than the task's own, here or on a remote, contains the tip.
+fn in_another_branch(desk: &Desk<'_>, task: &Task, tip: ObjectId) -> Result<bool> {
+    let own = task.branch_ref().unwrap_or_default();
+    let out = desk
+        .repo
+        .cmd([
+            "for-each-ref",
+            "--contains",
+            &tip.to_string(),
+            "--format=%(refname)",
+            "refs/heads",
+            "refs/remotes",
+        ])
+        .poll()
+        .run()?;
+    Ok(out.split(|b| *b == b'\n').any(|name| !name.is_empty() && name != own.as_bytes()))
+}
+
+/// Beside the worktree, so that a rename is enough, and hidden.
+fn aside_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.removed-{}", std::process::id()))
+}
+
+fn carry_out(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: Option<&Worktree>,
+    aside: Option<&Path>,
+    deletes: Option<ObjectId>,
+    becomes: State,
+) -> Result<Removed> {
+    let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
+    let present = path.as_deref().filter(|p| p.exists());
+    let note = match present {
+        // A note that can't be read is no reason to keep the worktree; its bytes are in the snapshot.
+        Some(path) => notes::read(path, &task.slug).unwrap_or_default(),
+        None => None,
+    };
+    let step = desk.observer.step(&format!("Removing task '{}'", task.slug));
+    let kept = match present {
+        Some(path) => copy::matching(desk, path, true)?,
+        None => Vec::new(),
+    };
+    let lost = match present {
+        Some(path) => {
+            copy::ignored(path)?.into_iter().filter(|name| !covered(name, &kept, &task.slug)).collect()
+        }
+        None => Vec::new(),
+    };
+    let parked = keep::keep(desk, task, worktree, &kept, note.as_deref())?;
+    drop(step);
+    crate::interrupt::check()?;
+    if let (Some(path), Some(aside), false) = (present, aside, parked) {
+        fs::rename(path, aside).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
+    }
+    let task = forget(
+        desk,
+        task,
+        worktree.filter(|_| !parked).map(|w| w.path.as_path()),
+        deletes,
+        becomes,
+        note.as_deref(),
+    )?;
+    Ok(Removed { task, lost, path })
+}
+
+/// Whether a name of the list of ignored files is preserved, or is our note.
+fn covered(name: &str, kept: &[PathBuf], slug: &Slug) -> bool {
+    let notes = format!("notes/{slug}/");
+    kept.iter().any(|k| k.as_os_str() == name)
+        || name == notes
+        || (name.starts_with("notes/") && notes.starts_with(name))
+        || name.starts_with(&notes)
+}
+
+/// The steps after the directory is out of the way; each can be done again.
+fn forget(
+    desk: &Desk<'_>,
+    task: &Task,
+    path: Option<&Path>,
+    deletes: Option<ObjectId>,
+    becomes: State,
+    note: Option<&[u8]>,
+) -> Result<Task> {
+    if let Some(path) = path
+        && desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main)
+    {
+        desk.repo.at_home().cmd(["worktree", "remove", "--force", "--force"]).arg(path).run()?;
+    }
+    notes::archive(desk, &task.slug, note)?;
+    let mut branch_went = false;
+    if let (Some(full), Some(tip)) = (task.branch_ref(), deletes) {
+        // One that moved meanwhile holds new work: it stays.
+        if desk.repo.find_ref(&full)? == Some(tip) {
+            let change = [(full, None, Old::Is(tip))];
+            retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task rm", &change))?;
+            branch_went = true;
+        }
+    }
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        let mut task = Tasks::of(file).require(task.slug.as_str())?.clone();
+        task.state = becomes;
+        task.clone = None;
+        task.slot = None;
+        task.write_to(file)?;
+        if let (true, Some(branch)) = (branch_went, task.own_branch()) {
+            // As `git branch -D`.
+            file.remove("branch", branch);
+        }
+        Ok(task)
+    })
+}
+
+/// Goes on with a removal that was cut off, if the directory was out of the way already.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+    let record = &intent.record;
+    let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
+    let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
+    let went = path.as_deref().is_none_or(|p| !p.exists());
+    let Some(task) = Tasks::of(&crate::store::config::load(desk.repo)?).find(&intent.name).cloned() else {
+        return Ok(());
+    };
+    if !went {
+        return Ok(());
+    }
+    let deletes =
+        record.get("deletes").filter(|v| !v.is_empty()).map(|v| crate::git::parse_id(v)).transpose()?;
+    let becomes =
+        record.text("becomes").and_then(|s| State::try_from(s.as_str()).ok()).unwrap_or(State::Dropped);
+    let note = aside.as_deref().and_then(|p| notes::read(p, &task.slug).ok().flatten());
+    forget(desk, &task, path.as_deref(), deletes, becomes, note.as_deref())?;
+    match aside.filter(|p| p.exists()) {
+        Some(aside) => delete_in_background(desk, &task.slug, &aside),
+        None => Ok(()),
+    }
+}
+
+/// The list of directories that are being deleted; `prune` goes on with those that were not finished.
+pub fn sweep_dir(desk: &Desk<'_>) -> PathBuf {
+    desk.repo.state_dir().join("sweep")
+}
+
+/// Deletes a directory while nobody waits for it. A record says which, until it is gone.
+fn delete_in_background(desk: &Desk<'_>, slug: &Slug, dir: &Path) -> Result<()> {
+    let record = sweep_dir(desk).join(format!("{slug}-{}", std::process::id()));
+    crate::store::atomic::write(&record, path_bytes(dir))?;
+    detached(DELETE, &[dir.as_os_str(), record.as_os_str()])
+}
+
+/// Directories may have been made read-only by a build; a directory that can't be written can't be emptied.
+const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1" && rm -f -- "$2""#;
+
+/// Deletes what earlier removals did not come to, and says what.
+///
+/// # Errors
+/// If something can't be deleted.
+pub fn sweep(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<PathBuf>> {
+    let mut swept = Vec::new();
+    for record in fs::read_dir(sweep_dir(desk)).into_iter().flatten().flatten().map(|e| e.path()) {
+        let Ok(bytes) = fs::read(&record) else { continue };
+        let dir = path_from(&bytes);
+        // Only what has a name that a removal gives.
+        let ours =
+            dir.is_absolute() && dir.file_name().is_some_and(|n| n.to_string_lossy().contains(".removed-"));
+        if ours && dir.exists() {
+            swept.push(dir.clone());
+            if !dry_run {
+                crate::git::process::run_shell(DELETE, &[dir.as_os_str(), record.as_os_str()])?;
+            }
+        } else if !dry_run {
+            let _ = fs::remove_file(&record);
+        }
+    }
+    Ok(swept)
+}

@@ -1,0 +1,156 @@
+//! `git task rename`: another name, and another branch if the template made its name.
+//!
+//! The order is such that each step can be done again: branch, note, mark, metadata, link.
+
+use std::fs;
+use std::path::Path;
+
+use super::record::Tasks;
+use super::{Desk, Slug, Task, notes, place};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::process::retry;
+use crate::store::record::{Found, Intent, Record, intents};
+
+/// Renames a task.
+///
+/// # Errors
+/// If the new name is taken or git refuses the new branch; nothing has been changed then.
+pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
+    let held = desk.lock()?;
+    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let task = tasks.require(old.as_str())?.clone();
+    if let Some(other) = tasks.all.iter().find(|t| t.slug.twin_key() == new.twin_key() && t.slug != *old) {
+        return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
+    }
+    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == old.as_str() || i.name == new.as_str()) {
+        return Err(Failure::fatal(format!("task '{old}' is being changed by another process")));
+    }
+    let branch = match task.own_branch() {
+        Some(name) => {
+            let templated = place::planned_branch(desk, old, task.kind.as_deref(), task.base.as_deref());
+            match templated {
+                Ok(made) if made == name => {
+                    Some(place::planned_branch(desk, new, task.kind.as_deref(), task.base.as_deref())?)
+                }
+                _ => None,
+            }
+        }
+        None => None,
+    };
+    if let Some(branch) = &branch {
+        desk.repo.require_branch_name(branch)?;
+        if task.own_branch() != Some(branch) && desk.repo.find_ref(&format!("refs/heads/{branch}"))?.is_some()
+        {
+            return Err(Failure::fatal(format!("a branch named '{branch}' already exists")));
+        }
+    }
+    let record =
+        Record::new("rename").with("new", new.as_str()).with("branch", branch.as_deref().unwrap_or(""));
+    let intent = Intent::write(&desk.repo.state_dir(), &held, old.as_str(), &record)?;
+    drop(held);
+    match carry_out(desk, old, new, branch.as_deref()) {
+        Ok(task) => {
+            intent.done()?;
+            Ok(task)
+        }
+        Err(failure) => {
+            // Before the branch has its new name nothing has been changed.
+            if tasks_of(desk)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
+                intent.done()?;
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn tasks_of(desk: &Desk<'_>) -> Result<Tasks> {
+    Ok(Tasks::of(&crate::store::config::load(desk.repo)?))
+}
+
+fn branch_is_there(desk: &Desk<'_>, task: &Task) -> bool {
+    task.branch_ref().is_some_and(|full| matches!(desk.repo.find_ref(&full), Ok(Some(_))))
+}
+
+/// Goes on with a rename that was cut off.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+    let old = Slug::try_from(intent.name.as_str())?;
+    let new = Slug::try_from(intent.record.text("new").unwrap_or_default().as_str())?;
+    let branch = intent.record.text("branch").filter(|b| !b.is_empty());
+    if tasks_of(desk)?.find(old.as_str()).is_none() && tasks_of(desk)?.find(new.as_str()).is_none() {
+        return Ok(());
+    }
+    carry_out(desk, &old, &new, branch.as_deref()).map(drop)
+}
+
+fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> Result<Task> {
+    let tasks = tasks_of(desk)?;
+    let worktrees = desk.repo.worktrees()?;
+    let task = tasks.find(old.as_str()).or_else(|| tasks.find(new.as_str()));
+    let task = task.ok_or_else(|| Failure::fatal(format!("no such task: '{old}'")))?.clone();
+    let worktree = worktrees
+        .iter()
+        .find(|w| w.task.as_deref() == Some(old.as_str()) || w.task.as_deref() == Some(new.as_str()));
+    let path = worktree.map(|w| w.path.clone()).or_else(|| place::path_of(&task, &worktrees));
+    if let (Some(to), Some(from)) = (branch, task.own_branch())
+        && from != to
+        && desk.repo.find_ref(&format!("refs/heads/{from}"))?.is_some()
+    {
+        let git = match &task.clone {
+            Some(clone) => crate::git::process::Git::at(clone),
+            None => desk.repo.at_home(),
+        };
+        retry(desk.settings.lock_timeout, || git.cmd(["branch", "-m", from, to]).run())?;
+        if task.clone.is_some() {
+            retry(desk.settings.lock_timeout, || desk.repo.cmd(["branch", "-m", from, to]).run())?;
+        }
+    }
+    if let Some(path) = path.as_deref().filter(|p| p.exists()) {
+        move_note(path, old, new)?;
+    }
+    notes::remove_link(desk, old)?;
+    if let Some(worktree) = worktree {
+        worktree.mark(new.as_str())?;
+    }
+    let held = desk.lock()?;
+    let renamed = desk.edit(&held, |file| {
+        let mut renamed = Task { slug: new.clone(), ..task.clone() };
+        if let (Some(to), Some(_)) = (branch, task.own_branch()) {
+            renamed.branch = super::Branch::Own(to.to_owned());
+        }
+        // Keys that are not ours move too.
+        if let Some(section) = file.find("task", old.as_str()) {
+            file.remove("task", old.as_str());
+            for (key, _) in &section.values {
+                let values: Vec<_> = section.all(key).map(ToOwned::to_owned).collect();
+                file.set("task", new.as_str(), key, &values)?;
+            }
+        }
+        renamed.write_to(file)?;
+        for mut other in Tasks::of(file).all {
+            if other.after.iter().any(|a| a == old.as_str()) {
+                other.after.iter_mut().filter(|a| *a == old.as_str()).for_each(|a| *a = new.to_string());
+                other.write_to(file)?;
+            }
+        }
+        Ok(renamed)
+    })?;
+    drop(held);
+    if let Some(path) = path.as_deref().filter(|p| p.exists()) {
+        notes::link_in_main(desk, path, new)?;
+    }
+    Ok(renamed)
+}
+
+fn move_note(worktree: &Path, old: &Slug, new: &Slug) -> Result<()> {
+    let from = notes::checked_path(worktree, old)?;
+    let to = notes::checked_path(worktree, new)?;
+    let (from, to) =
+        (from.parent().expect("a note is in a directory"), to.parent().expect("a note is in a directory"));
+    if !from.exists() || to.exists() {
+        return Ok(());
+    }
+    fs::rename(from, to).or_fatal(|| format!("could not rename '{}'", from.display()))
+}

@@ -1,0 +1,303 @@
+//! `git task repair`: finding and mending what was half done, moved, renamed or deleted by hand, or set to
+//! nonsense by another tool.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+
+use super::record::Tasks;
+use super::{Branch, Desk, State, Task, notes, place, settle};
+use crate::error::{OrFatal, Result};
+use crate::git::process::Git;
+use crate::git::refs::Old;
+use crate::git::worktree::{Head, Worktree};
+use crate::git::{parse_id, worktree};
+
+/// Looks for all of it, and mends it unless `dry_run`. Gives a line for each finding.
+///
+/// # Errors
+/// If something can't be read or mended.
+pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
+    let mut repair = Repair { desk, dry_run, found: Vec::new() };
+    repair.core_settings()?;
+    repair.leftovers()?;
+    repair.found.extend(settle::settle_all(desk, dry_run)?);
+    repair.worktrees()?;
+    repair.branches()?;
+    repair.notes()?;
+    Ok(repair.found)
+}
+
+struct Repair<'a, 'd> {
+    desk: &'a Desk<'d>,
+    dry_run: bool,
+    found: Vec<String>,
+}
+
+impl Repair<'_, '_> {
+    /// Notes a finding; says whether it is to be mended.
+    fn finding(&mut self, text: String) -> bool {
+        self.found.push(text);
+        !self.dry_run
+    }
+
+    /// `core.bare` in a repository that has a main worktree, `core.hooksPath` to nowhere: other tools write
+    /// them into the shared config from inside a worktree.
+    fn core_settings(&mut self) -> Result<()> {
+        let repo = self.desk.repo;
+        let common = repo.common_dir();
+        let file = crate::store::config::load(repo)?;
+        let is_dot_git = common.file_name().is_some_and(|name| name == ".git");
+        // A bare repository never had an index.
+        if is_dot_git
+            && file.is_true("core.bare")
+            && common.join("index").exists()
+            && self.finding("core.bare is true, but there is a main worktree".to_owned())
+        {
+            self.set_core("bare", Some("false"))?;
+        }
+        if let Some(path) = file.value("core.hooksPath").map(|v| crate::paths::path_from(&v))
+            && path.is_absolute()
+            && !path.exists()
+            && self.finding(format!("core.hooksPath is '{}', which does not exist", path.display()))
+        {
+            self.set_core("hooksPath", None)?;
+        }
+        Ok(())
+    }
+
+    fn set_core(&self, key: &str, value: Option<&str>) -> Result<()> {
+        let held = self.desk.lock()?;
+        self.desk.edit(&held, |file| file.set_plain("core", key, value))
+    }
+
+    /// git's config lock and files of ours that a killed process left.
+    fn leftovers(&mut self) -> Result<()> {
+        let dir = self.desk.repo.state_dir();
+        let config = self.desk.repo.common_dir().join("config.lock");
+        if dir.join("config.new").exists() {
+            // Under the lock nobody of us is writing, so what is there is left over.
+            let _held = self.desk.lock()?;
+            if dir.join("config.new").exists()
+                && self.finding("a write of the configuration was cut off".to_owned())
+            {
+                crate::store::config::remove_leftover(&dir.join("config.new"), &config)?;
+            }
+        }
+        for path in temporary_files(&dir) {
+            if self.finding(format!("'{}' was left behind", path.display())) {
+                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                removed.or_fatal(|| format!("could not remove '{}'", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn worktrees(&mut self) -> Result<()> {
+        let repo = self.desk.repo;
+        let tasks = Tasks::read(repo);
+        let all = repo.worktrees()?;
+        for task in tasks.all.iter().filter(|t| t.state.is_live()) {
+            let Some(worktree) = place::worktree_of(task, &all) else { continue };
+            if worktree.task.is_none() && !worktree.is_main {
+                // Made by hand for the task's branch: from now on it is the task's.
+                if self.finding(format!(
+                    "task '{}': the worktree '{}' is its, but not marked so",
+                    task.slug,
+                    worktree.path.display()
+                )) {
+                    worktree.mark(task.slug.as_str())?;
+                }
+            }
+            if !worktree.missing || worktree.is_main {
+                continue;
+            }
+            match moved_to(self.desk, worktree, &all) {
+                Some(path) => {
+                    if self.finding(format!(
+                        "task '{}': its worktree was moved to '{}'",
+                        task.slug,
+                        path.display()
+                    )) {
+                        repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+                    }
+                }
+                None if worktree.locked.is_some() => {
+                    // Locked because it may come back: on a disk that is not mounted now.
+                    self.desk.observer.note(&format!(
+                        "task '{}': its worktree '{}' is away and locked",
+                        task.slug,
+                        worktree.path.display()
+                    ));
+                }
+                None => {
+                    let what =
+                        format!("task '{}': its worktree '{}' is gone", task.slug, worktree.path.display());
+                    if self.finding(what) {
+                        super::keep::keep_what_is_left(self.desk, &task.slug, worktree)?;
+                        repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn branches(&mut self) -> Result<()> {
+        let repo = self.desk.repo;
+        let tasks = Tasks::read(repo);
+        let all = repo.worktrees()?;
+        for task in tasks.all.iter().filter(|t| t.state.is_live()) {
+            let Some(full) = task.branch_ref() else { continue };
+            if repo.find_ref(&full)?.is_some() {
+                continue;
+            }
+            let place = place::worktree_of(task, &all);
+            match place.map(|w| (w, &w.head)) {
+                Some((worktree, Head::Branch(other)))
+                    if *other != full && repo.find_ref(other)?.is_some() =>
+                {
+                    self.renamed(task, worktree, other)?;
+                }
+                Some((worktree, _)) => self.deleted(task, &full, last_commit(worktree)?)?,
+                None => self.deleted(task, &full, task.ready_tip)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn renamed(&mut self, task: &Task, worktree: &Worktree, other: &str) -> Result<()> {
+        let short = super::create::short_name(other);
+        if self.finding(format!("task '{}': its branch was renamed to '{short}'", task.slug)) {
+            let mut task = task.clone();
+            task.branch = Branch::Own(short.to_owned());
+            let held = self.desk.lock()?;
+            self.desk.edit(&held, |file| task.write_to(file))?;
+            worktree::mark(&worktree.git_dir, task.slug.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn deleted(&mut self, task: &Task, full: &str, last: Option<ObjectId>) -> Result<()> {
+        let found = last.filter(|id| self.desk.repo.gix().has_object(id));
+        let short = super::create::short_name(full);
+        match found {
+            Some(id) => {
+                if self.finding(format!(
+                    "task '{}': its branch '{short}' was deleted; it was at {}",
+                    task.slug,
+                    id.to_hex_with_len(12)
+                )) {
+                    let change = [(full.to_owned(), Some(id), Old::Absent)];
+                    self.desk.repo.update_refs("git task repair: branch was deleted", &change)?;
+                }
+            }
+            None => {
+                if self.finding(format!(
+                    "task '{}': its branch '{short}' was deleted, and where it was is not known",
+                    task.slug
+                )) {
+                    let mut task = task.clone();
+                    task.state = State::Dropped;
+                    task.reason = Some("its branch was deleted by hand".to_owned());
+                    let held = self.desk.lock()?;
+                    self.desk.edit(&held, |file| task.write_to(file))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Links in the main worktree that lead to where a note no longer is.
+    fn notes(&mut self) -> Result<()> {
+        let repo = self.desk.repo;
+        let Some(main) = repo.main_worktree() else { return Ok(()) };
+        let tasks = Tasks::read(repo);
+        let all = repo.worktrees()?;
+        for task in tasks.all.iter().filter(|t| t.state.is_live()) {
+            let link = main.join(notes::relative_path(&task.slug));
+            let is_link = fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink());
+            let Some(path) = place::path_of(task, &all) else {
+                if is_link
+                    && !link.exists()
+                    && self.finding(format!("task '{}': its note is gone with its worktree", task.slug))
+                {
+                    notes::remove_link(self.desk, &task.slug)?;
+                }
+                continue;
+            };
+            let dangling = is_link && !link.exists();
+            if dangling
+                && path.join(notes::relative_path(&task.slug)).exists()
+                && self.finding(format!("task '{}': the link to its note leads nowhere", task.slug))
+            {
+                notes::link_in_main(self.desk, &path, &task.slug)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Files that only exist while a process writes them. One that is younger than a minute may be in use.
+fn temporary_files(dir: &Path) -> Vec<PathBuf> {
+    let recent = |path: &Path| {
+        let modified = fs::symlink_metadata(path).and_then(|m| m.modified()).ok();
+        // A process id in the name tells better than the time, where /proc can be asked.
+        let owner = path
+            .to_string_lossy()
+            .rsplit("tmp-")
+            .next()
+            .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<u32>().ok()));
+        match owner {
+            Some(pid) if Path::new("/proc/self").exists() => {
+                Path::new("/proc").join(pid.to_string()).exists()
+            }
+            _ => modified.and_then(|t| t.elapsed().ok()).is_none_or(|age| age.as_secs() < 60),
+        }
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    entries
+        .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("tmp-")) && !recent(p))
+        .collect()
+}
+
+/// Where a worktree went that is not where git thinks: a directory beside it, or where new ones go, whose
+/// `.git` file names the same administrative directory.
+fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<PathBuf> {
+    let mut places: Vec<PathBuf> = worktree.path.parent().map(Path::to_owned).into_iter().collect();
+    places.extend(all.iter().filter_map(|w| w.path.parent().map(Path::to_owned)));
+    places.push(desk.repo.home().to_owned());
+    places.push(desk.context.cwd.clone());
+    places.sort();
+    places.dedup();
+    let wanted = worktree.git_dir.canonicalize().ok()?;
+    let leads_there = |dir: &PathBuf| {
+        let Ok(text) = fs::read_to_string(dir.join(".git")) else { return false };
+        let target = text.trim().strip_prefix("gitdir: ").map(|t| dir.join(t));
+        target.and_then(|t| t.canonicalize().ok()) == Some(wanted.clone())
+    };
+    if leads_there(&desk.context.cwd) {
+        return Some(desk.context.cwd.clone());
+    }
+    places
+        .iter()
+        .flat_map(|p| fs::read_dir(p).into_iter().flatten().flatten().map(|e| e.path()))
+        .find(leads_there)
+}
+
+/// The last commit that a worktree's HEAD was at, by its reflog: where its branch was before it was deleted.
+fn last_commit(worktree: &Worktree) -> Result<Option<ObjectId>> {
+    if worktree.missing {
+        return Ok(None);
+    }
+    let output =
+        Git::at(&worktree.path).cmd(["reflog", "show", "-n1", "--format=%H", "HEAD"]).poll().output()?;
+    if output.status.success() && !output.stdout.is_empty() {
+        return parse_id(output.stdout.trim_ascii_end()).map(Some);
+    }
+    // git shows no reflog of a HEAD whose branch is gone; the file has it.
+    let Ok(text) = fs::read_to_string(worktree.git_dir.join("logs/HEAD")) else { return Ok(None) };
+    let last = text.lines().rev().find_map(|line| line.split(' ').nth(1));
+    Ok(last.and_then(|hex| ObjectId::from_hex(hex.as_bytes()).ok()).filter(|id| !id.is_null()))
+}

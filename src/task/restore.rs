@@ -1,0 +1,277 @@
+//! `git task restore`: a removed task as it was, with commits, uncommitted work, note and metadata.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+
+use super::record::Tasks;
+use super::settle::{HalfAdded, undo_add};
+use super::{Desk, Slug, Task, create, keep, notes, place};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::parse_id;
+use crate::git::process::{Git, retry};
+use crate::git::refs::Old;
+use crate::git::snapshot::restore_into;
+use crate::git::worktree;
+use crate::store::atomic;
+use crate::store::config::Section;
+use crate::store::record::{Found, Intent, Record, intents};
+use crate::store::trash::{self, Contents, Entry, path_value};
+
+/// Everything that is known before anything is changed.
+struct Plan {
+    task: Task,
+    entry: Entry,
+    contents: Contents,
+    path: PathBuf,
+    /// Where the branch is to be made; none if it is there.
+    creates: Option<ObjectId>,
+}
+
+/// Brings a removed task back. Gives it, and where it is.
+///
+/// # Errors
+/// If it is not removed, nothing of it is kept, or its branch or directory is taken; nothing has been changed.
+pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
+    let plan = plan(desk, name)?;
+    let slug = plan.task.slug.clone();
+    let held = desk.lock()?;
+    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == name) {
+        return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
+    }
+    let parked = plan.contents.meta.path("parked");
+    let record = Record::new("restore")
+        .with("branch", plan.task.own_branch().unwrap_or_default())
+        .with("creates", plan.creates.map(|id| id.to_string()).unwrap_or_default())
+        .with("path", path_value(&plan.path))
+        .with("clone", if plan.task.clone.is_some() { "true" } else { "false" })
+        .with("parked", parked.as_deref().map(path_value).unwrap_or_default());
+    let intent = Intent::write(&desk.repo.state_dir(), &held, slug.as_str(), &record)?;
+    drop(held);
+    let step = desk.observer.step(&format!("Restoring task '{slug}'"));
+    let built = build(desk, &plan, parked.as_deref()).and_then(|()| commit(desk, &plan));
+    drop(step);
+    match built {
+        Ok(()) => {
+            notes::link_in_main(desk, &plan.path, &slug)?;
+            intent.done()?;
+            Ok((plan.task, plan.path))
+        }
+        Err(failure) => {
+            take_back(desk, slug.as_str(), &half(&plan), parked.as_deref())?;
+            intent.done()?;
+            Err(failure)
+        }
+    }
+}
+
+fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
+    let slug = Slug::try_from(name)?;
+    let tasks = Tasks::read(desk.repo);
+    let worktrees = desk.repo.worktrees()?;
+    let known = tasks.find(name);
+    if let Some(task) = known
+        && let Some(path) = place::path_of(task, &worktrees)
+    {
+        return Err(Failure::fatal(format!("task '{name}' is not removed: it is in '{}'", path.display())));
+    }
+    let Some(entry) = trash::latest(desk.repo, name)? else {
+        let what = if known.is_some() { "nothing of task" } else { "no such task:" };
+        return Err(Failure::fatal(format!(
+            "{what} '{slug}'{}",
+            if known.is_some() { " is kept" } else { "" }
+        ))
+        .hint("taskUnknown", "See 'git task list --all' for the tasks there are."));
+    };
+    let contents = trash::read(desk.repo, &entry)?;
+    let values = contents.task.values.clone();
+    let recorded = Task::from_section(&Section { name: BString::from(name), values })?;
+    let recorded = recorded.ok_or_else(|| Failure::fatal(format!("'{}' holds no task", entry.ref_name)))?;
+    let mut task = known.filter(|t| t.state.is_live()).cloned().unwrap_or_else(|| recorded.clone());
+    task.clone = recorded.clone.clone();
+    let creates = branch_to_make(desk, &tasks, &task, &contents)?;
+    let path = free_path(desk, &task, &contents)?;
+    if task.clone.is_some() {
+        task.clone = Some(path.clone());
+    }
+    Ok(Plan { task, entry, contents, path, creates })
+}
+
+/// The commit to make the branch at, if it isn't there at exactly that.
+fn branch_to_make(
+    desk: &Desk<'_>,
+    tasks: &Tasks,
+    task: &Task,
+    contents: &Contents,
+) -> Result<Option<ObjectId>> {
+    let (Some(full), Some(tip)) = (task.branch_ref(), contents.meta.get("tip")) else { return Ok(None) };
+    let tip = parse_id(tip)?;
+    let short = task.own_branch().unwrap_or_default();
+    if let Some(other) =
+        tasks.all.iter().find(|t| t.slug != task.slug && t.state.is_live() && t.own_branch() == Some(short))
+    {
+        return Err(Failure::fatal(format!("branch '{short}' is now that of task '{}'", other.slug)));
+    }
+    match desk.repo.find_ref(&full)? {
+        None => Ok(Some(tip)),
+        Some(now) if now == tip => Ok(None),
+        Some(_) => {
+            Err(Failure::fatal(format!("a branch named '{short}' already exists, and not where it was"))
+                .hint("taskBranchExists", format!("Rename it first: 'git branch -m {short} <other>'.")))
+        }
+    }
+}
+
+/// Where it was, else where the template puts it.
+fn free_path(desk: &Desk<'_>, task: &Task, contents: &Contents) -> Result<PathBuf> {
+    let free = |path: &Path| fs::read_dir(path).map_or(!path.exists(), |mut all| all.next().is_none());
+    let was = contents.meta.path("path");
+    if let Some(path) = was.as_deref().filter(|p| free(p)) {
+        return Ok(path.to_owned());
+    }
+    let planned = place::planned_path(desk, &task.slug, task.kind.as_deref(), task.base.as_deref())?;
+    if free(&planned) {
+        return Ok(planned);
+    }
+    Err(Failure::fatal(format!("'{}' already exists", was.unwrap_or(planned).display()))
+        .hint("taskPath", "Move it away first."))
+}
+
+fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>) -> Result<()> {
+    let (task, path, meta) = (&plan.task, &plan.path, &plan.contents.meta);
+    if let (Some(full), Some(tip)) = (task.branch_ref(), plan.creates) {
+        let change = [(full, Some(tip), Old::Absent)];
+        retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task restore", &change))?;
+    }
+    let head = meta.text("head");
+    if let Some(aside) = parked {
+        return keep::unpark(desk, &task.slug, aside, path, head.as_deref(), meta.get("locked").is_some());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)
+            .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
+    }
+    let git_dir = if task.clone.is_some() {
+        build_clone(desk, plan)?;
+        path.join(".git")
+    } else {
+        build_worktree(desk, plan, head.as_deref())?;
+        let git_dir = desk.repo.worktree_git_dir(path)?;
+        worktree::mark(&git_dir, task.slug.as_str())?;
+        git_dir
+    };
+    restore_into(plan.entry.commit, path, &git_dir)?;
+    restore_note(desk, plan)?;
+    if let Some(reason) = meta.text("locked") {
+        let cmd = desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]);
+        cmd.arg(path).run()?;
+    }
+    Ok(())
+}
+
+fn build_worktree(desk: &Desk<'_>, plan: &Plan, head: Option<&str>) -> Result<()> {
+    let args = ["worktree", "add", "--no-checkout"];
+    let target = match (head.and_then(|h| h.strip_prefix("refs/heads/")), head, plan.task.own_branch()) {
+        (Some(branch), ..) => branch.to_owned(),
+        (None, Some(commit), _) => commit.to_owned(),
+        (None, None, Some(branch)) => branch.to_owned(),
+        (None, None, None) => plan.task.tracked().unwrap_or("HEAD").to_owned(),
+    };
+    let detached = head.is_some_and(|h| !h.starts_with("refs/")) || plan.task.own_branch().is_none();
+    retry(desk.settings.lock_timeout, || {
+        let cmd = desk.repo.at_home().cmd(args);
+        let cmd = if detached { cmd.arg("--detach") } else { cmd };
+        cmd.arg(&plan.path).arg(&target).run().map(drop)
+    })
+}
+
+/// A clone again, with the branches and stashes that it had.
+fn build_clone(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
+    create::clone_at(desk, &plan.path)?;
+    let git = Git::at(&plan.path);
+    for (_, value) in plan.contents.meta.values.iter().filter(|(key, _)| key == "ref") {
+        if let Some((id, name)) = value.split_once_str(" ") {
+            git.cmd(["update-ref", "-m", "git task restore"])
+                .arg(name.to_str_lossy().as_ref())
+                .arg(id.to_str_lossy().as_ref())
+                .run()?;
+        }
+    }
+    match plan.task.branch_ref() {
+        Some(full) => git.cmd(["symbolic-ref", "HEAD", &full]).run().map(drop),
+        None => Ok(()),
+    }
+}
+
+fn restore_note(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
+    let slug = &plan.task.slug;
+    if let Some(text) = &plan.contents.note {
+        let path = notes::checked_path(&plan.path, slug)?;
+        if !path.exists() {
+            atomic::write(&path, text)?;
+        }
+    }
+    notes::create(desk, &plan.path, slug, plan.task.title.as_deref(), None)
+}
+
+fn commit(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        plan.task.write_to(file)?;
+        let Some(branch) = plan.task.own_branch().filter(|_| plan.creates.is_some()) else { return Ok(()) };
+        for (_, value) in
+            plan.contents.meta.values.iter().filter(|(key, _)| key.eq_ignore_ascii_case("branchConfig"))
+        {
+            if let Some((key, value)) = value.split_once_str("=") {
+                file.set("branch", branch, &key.to_str_lossy(), &[BString::from(value)])?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn half(plan: &Plan) -> HalfAdded {
+    HalfAdded {
+        branch: plan.task.branch_ref(),
+        created_at: plan.creates,
+        path: plan.path.clone(),
+        adopts: false,
+        clone: plan.task.clone.is_some(),
+    }
+}
+
+/// What was made goes; everything it was made from is in the trash still.
+fn take_back(desk: &Desk<'_>, name: &str, half: &HalfAdded, parked: Option<&Path>) -> Result<()> {
+    if parked.is_some() {
+        // The directory is moved in one step: it is in one place or the other, whole.
+        return Ok(());
+    }
+    if half.clone && half.path.join(".git").exists() {
+        fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))?;
+    }
+    undo_add(desk, name, half)
+}
+
+/// Settles a restore that was cut off: it goes back to being removed, unless it had come to its end.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+    let record = &intent.record;
+    let half = HalfAdded {
+        branch: record.text("branch").filter(|b| !b.is_empty()).map(|b| format!("refs/heads/{b}")),
+        created_at: record.get("creates").filter(|v| !v.is_empty()).map(|v| parse_id(v)).transpose()?,
+        path: record.path("path").unwrap_or_default(),
+        adopts: false,
+        clone: record.text("clone").as_deref() == Some("true"),
+    };
+    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    if tasks.find(&intent.name).is_some_and(|t| t.state.is_live()) {
+        let slug = Slug::try_from(intent.name.as_str())?;
+        return if half.path.exists() { notes::link_in_main(desk, &half.path, &slug) } else { Ok(()) };
+    }
+    let parked = record.path("parked").filter(|p| !p.as_os_str().is_empty());
+    take_back(desk, &intent.name, &half, parked.as_deref())
+}

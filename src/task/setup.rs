@@ -1,0 +1,52 @@
+//! Commands of the team file in a task's surroundings: setup of a new worktree, and events.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::{Desk, Task};
+use crate::config::TEAM_FILE;
+use crate::error::{Failure, Result};
+use crate::git::process::{code_of, shell};
+use crate::interrupt;
+use crate::task::notes;
+
+/// The variables that a task's commands get.
+pub fn environment(desk: &Desk<'_>, task: &Task, path: Option<&Path>) -> Vec<(&'static str, OsString)> {
+    let mut vars: Vec<(&'static str, OsString)> = vec![
+        ("GIT_TASK", task.slug.as_str().into()),
+        ("GIT_TASK_BRANCH", task.own_branch().or(task.tracked()).unwrap_or_default().into()),
+        ("GIT_TASK_BASE", task.base.clone().unwrap_or_default().into()),
+        ("GIT_TASK_MAIN", desk.repo.home().into()),
+    ];
+    if let Some(path) = path {
+        vars.push(("GIT_TASK_PATH", path.into()));
+        vars.push(("GIT_TASK_NOTE", path.join(notes::relative_path(&task.slug)).into()));
+    }
+    vars
+}
+
+/// Runs the setup commands in a new worktree, their output on standard error; stops at the first that fails.
+///
+/// # Errors
+/// The command and how it ended.
+pub fn run(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
+    for command in desk.settings.setup_run() {
+        desk.observer.note(&format!("Running setup in '{}': {command}", task.slug));
+        run_one(desk, task, path, path, command)
+            .map_err(|e| e.context(format!("setup of '{}' failed in {TEAM_FILE}", task.slug)))?;
+    }
+    Ok(())
+}
+
+/// Runs one command line of the team file in `dir`.
+///
+/// # Errors
+/// The command and how it ended.
+pub fn run_one(desk: &Desk<'_>, task: &Task, path: &Path, dir: &Path, command: &str) -> Result<()> {
+    let status = shell(command, dir, environment(desk, task, Some(path))).shown()?;
+    if status.success() {
+        return Ok(());
+    }
+    interrupt::check()?;
+    Err(Failure::fatal(format!("'{command}' ended with exit code {}", code_of(status))))
+}

@@ -1,0 +1,161 @@
+//! `git task sync`: the base, and the tasks it comes after, brought into a task.
+
+use std::path::Path;
+
+use gix::ObjectId;
+
+use super::record::Tasks;
+use super::{Desk, Task, place};
+use crate::config::Sync;
+use crate::error::{Failure, Result};
+use crate::git::process::Git;
+use crate::git::worktree::Worktree;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was missing.
+    UpToDate,
+    /// Commits were brought in.
+    Synced,
+}
+
+/// Brings into a task what it lacks, in its own worktree, with git's own merge or rebase.
+///
+/// # Errors
+/// If the worktree is in the middle of something or git refuses (fatal); or on a conflict, which is left
+/// there as git leaves it (negative).
+pub fn sync(
+    desk: &Desk<'_>,
+    task: &Task,
+    tasks: &Tasks,
+    worktrees: &[Worktree],
+    how: Sync,
+) -> Result<Outcome> {
+    let slug = &task.slug;
+    let Some(path) = place::path_of(task, worktrees) else {
+        return Err(Failure::fatal(format!("task '{slug}' has no worktree")));
+    };
+    if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+        return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
+            .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
+    }
+    if let Some(branch) = task.tracked() {
+        return follow(desk, task, branch, &path);
+    }
+    let git = Git::at(&path);
+    let head = current(&git)?;
+    if let Some(clone) = &task.clone {
+        // A clone sees the branches of its origin only after it has fetched them.
+        Git::at(clone).cmd(["fetch", "--quiet"]).arg(desk.repo.common_dir()).run()?;
+    }
+    let wanted = predecessors(desk, task, tasks, worktrees)?;
+    let mut missing = Vec::new();
+    for (name, tip) in wanted {
+        if !contains(&git, tip, head)? {
+            missing.push((name, tip));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(Outcome::UpToDate);
+    }
+    match how {
+        Sync::Merge => missing.iter().try_for_each(|(name, tip)| merge(&git, task, name, *tip, &path))?,
+        Sync::Rebase => rebase(&git, task, &missing, &path)?,
+    }
+    Ok(Outcome::Synced)
+}
+
+/// The base, then each task that it comes after and that the base does not contain.
+fn predecessors(
+    desk: &Desk<'_>,
+    task: &Task,
+    tasks: &Tasks,
+    worktrees: &[Worktree],
+) -> Result<Vec<(String, ObjectId)>> {
+    let mut wanted = Vec::new();
+    if let Some(base) = &task.base {
+        let Some((_, tip)) = desk.repo.find_branch(base)? else {
+            return Err(Failure::fatal(format!("the base of task '{}' is gone: '{base}'", task.slug)));
+        };
+        wanted.push((base.clone(), tip));
+    }
+    for name in &task.after {
+        // One that was integrated and is gone came in with the base.
+        let Some(before) = tasks.find(name).filter(|t| t.state.is_live()) else { continue };
+        if let Some(tip) = place::head_of(desk.repo, before, worktrees)? {
+            wanted.push((before.own_branch().unwrap_or(name).to_owned(), tip));
+        }
+    }
+    Ok(wanted)
+}
+
+fn current(git: &Git) -> Result<ObjectId> {
+    crate::git::parse_id(git.cmd(["rev-parse", "--verify", "HEAD"]).poll().line()?.as_bytes())
+}
+
+fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
+    let output =
+        git.cmd(["merge-base", "--is-ancestor", &ancestor.to_string(), &head.to_string()]).poll().output()?;
+    match output.code() {
+        0 => Ok(true),
+        1 => Ok(false),
+        _ => Err(output.into_failure()),
+    }
+}
+
+fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
+    let own = task.own_branch().unwrap_or("HEAD");
+    let message = format!("Merge branch '{name}' into {own}");
+    let options = format!("branch.{own}.mergeOptions=");
+    let cmd =
+        git.cmd(["-c", &options, "merge", "--quiet", "--no-edit", "--commit", "--no-squash", "-m", &message]);
+    settle(cmd.arg(tip.to_string()).output()?, task, path, "merge")
+}
+
+fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -> Result<()> {
+    // The last one is the nearest: a predecessor carries its own base with it.
+    let (onto, others) = missing.split_last().expect("something is missing");
+    for (name, tip) in others {
+        if !contains(git, *tip, onto.1)? {
+            return Err(Failure::fatal(format!("cannot rebase onto both '{name}' and '{}'", onto.0))
+                .hint("taskSync", format!("Sync '{}' first, or bring both in with --merge.", onto.0)));
+        }
+    }
+    settle(git.cmd(["rebase", "--quiet", &onto.1.to_string()]).output()?, task, path, "rebase")
+}
+
+/// git's exit code alone doesn't tell a conflict from a refusal; what is under way does.
+fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &str) -> Result<()> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let git_dir = Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().line()?;
+    if crate::git::worktree::operation_in(Path::new(&git_dir)).is_none() {
+        return Err(output
+            .into_failure()
+            .context(format!("task '{}' could not be brought up to date", task.slug)));
+    }
+    let message =
+        format!("the {what} of '{}' stopped; it is left as it is in '{}'", task.slug, path.display());
+    Err(Failure::negative(message).hint(
+        "taskConflict",
+        format!("Resolve it there and go on with 'git {what} --continue', or take it back with 'git {what} --abort'."),
+    ))
+}
+
+/// A tracking task only ever moves forwards, so that work made in it is not left behind.
+fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Outcome> {
+    let Some((_, tip)) = desk.repo.find_branch(branch)? else {
+        return Err(Failure::fatal(format!(
+            "the branch that task '{}' follows is gone: '{branch}'",
+            task.slug
+        )));
+    };
+    let git = Git::at(path);
+    if contains(&git, tip, current(&git)?)? {
+        return Ok(Outcome::UpToDate);
+    }
+    git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).run()?;
+    Ok(Outcome::Synced)
+}

@@ -1,0 +1,172 @@
+//! Everything that a person or a script sees: results on standard output, the rest on standard error.
+
+pub mod listing;
+pub mod progress;
+pub mod prompt;
+pub mod table;
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, StdoutLock, Write};
+
+use console::Style;
+
+use crate::error::{Failure, Hint, Kind};
+use crate::text::{escape_controls, escape_controls_multiline};
+
+/// When to colour, as `--color=<when>` and git's configuration say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+    /// If it goes to a terminal.
+    Auto,
+}
+
+/// Where output goes and what it looks like.
+pub struct Ui {
+    out: RefCell<io::BufWriter<StdoutLock<'static>>>,
+    /// Standard output is coloured.
+    pub color_out: bool,
+    /// Standard error is coloured.
+    pub color_err: bool,
+    /// `-q`: no progress.
+    pub quiet: bool,
+    /// `-v`: more than the usual.
+    pub verbose: bool,
+    /// Prompts may be shown.
+    pub prompts: bool,
+    advice: Box<dyn Fn(&str) -> bool>,
+}
+
+impl Ui {
+    /// A `Ui` that colours nothing and gives every hint: for failures before the configuration is known.
+    pub fn plain() -> Self {
+        Ui {
+            out: RefCell::new(io::BufWriter::new(io::stdout().lock())),
+            color_out: false,
+            color_err: false,
+            quiet: false,
+            verbose: false,
+            prompts: false,
+            advice: Box::new(|_| true),
+        }
+    }
+
+    /// Colours by `when`; `pager` says that a pager reads standard output, which counts as a terminal.
+    pub fn set_color(&mut self, when: When, pager: bool, dumb: bool) {
+        let decide = |terminal: bool| match when {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && !dumb,
+        };
+        self.color_out = decide(pager || io::stdout().is_terminal());
+        self.color_err = decide(io::stderr().is_terminal());
+    }
+
+    /// Which `advice.<key>` are wanted.
+    pub fn set_advice(&mut self, wanted: impl Fn(&str) -> bool + 'static) {
+        self.advice = Box::new(wanted);
+    }
+
+    /// Whether the user can be asked: standard input and standard error are terminals and nothing forbids it.
+    pub fn can_prompt(&self) -> bool {
+        self.prompts && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Whether progress may be drawn on standard error.
+    pub fn can_draw(&self) -> bool {
+        !self.quiet && self.prompts && io::stderr().is_terminal()
+    }
+
+    /// Whether standard output is read by a person now.
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes a result as it is.
+    ///
+    /// # Errors
+    /// If standard output can't be written; a closed pipe ends the process by SIGPIPE before that.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.out.borrow_mut().write_all(bytes)
+    }
+
+    /// Writes a result and a line end.
+    ///
+    /// # Errors
+    /// As [`Ui::write`].
+    pub fn line(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.write(bytes.as_ref())?;
+        self.write(b"\n")
+    }
+
+    /// What was written so far reaches the reader.
+    ///
+    /// # Errors
+    /// As [`Ui::write`].
+    pub fn flush(&self) -> io::Result<()> {
+        self.out.borrow_mut().flush()
+    }
+
+    /// Text of several lines as a terminal may show it.
+    pub fn shown(text: &[u8]) -> String {
+        escape_controls_multiline(text)
+    }
+
+    /// Says what is being done; `-q` silences it.
+    pub fn note(&self, message: &str) {
+        if !self.quiet {
+            self.err_lines("", &escape_controls_multiline(message.as_bytes()), None);
+        }
+    }
+
+    /// Says what must be seen, also with `-q`.
+    pub fn note_always(&self, message: &str) {
+        self.err_lines("", &escape_controls_multiline(message.as_bytes()), None);
+    }
+
+    /// A warning.
+    pub fn warning(&self, message: &str) {
+        self.err_lines("warning: ", &escape_controls(message.as_bytes()), Some(Style::new().yellow()));
+    }
+
+    /// A failure of the whole or of one item, and its hint.
+    pub fn failure(&self, failure: &Failure) {
+        // As git, which says nothing when it is interrupted.
+        if failure.is_reported() || failure.kind == Kind::Interrupted {
+            return;
+        }
+        let prefix = format!("{}: ", failure.kind.prefix());
+        let message = escape_controls_multiline(failure.message().trim_end().as_bytes());
+        self.err_lines(&prefix, &message, Some(Style::new().red().bold()));
+        if let Some(hint) = &failure.hint {
+            self.hint(hint);
+        }
+    }
+
+    /// Advice, unless it is turned off.
+    pub fn hint(&self, hint: &Hint) {
+        if !(self.advice)(hint.key) {
+            return;
+        }
+        let style = Some(Style::new().yellow());
+        let text = escape_controls_multiline(hint.text.as_bytes());
+        for line in text.lines() {
+            self.err_lines("hint: ", line, style.clone());
+        }
+        let off = format!("Disable this message with \"git config advice.{} false\"", hint.key);
+        self.err_lines("hint: ", &off, style);
+    }
+
+    fn err_lines(&self, prefix: &str, message: &str, style: Option<Style>) {
+        let prefix = match style {
+            Some(style) if self.color_err => style.force_styling(true).apply_to(prefix).to_string(),
+            _ => prefix.to_owned(),
+        };
+        // Standard error that is closed leaves nobody to tell.
+        let _ = self.flush();
+        let _ = writeln!(io::stderr().lock(), "{prefix}{message}");
+    }
+}

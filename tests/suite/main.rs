@@ -1,0 +1,16 @@
+//! The one test binary: the real commands, run through the real git.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "the laws are for the product; a test that panics has done its work"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;
+mod layers;
+mod project;
+mod readme;

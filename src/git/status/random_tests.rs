@@ -129,5 +129,4 @@ fn random_states_are_counted_as_git_counts_them() {
         }
     }
     assert!(in_process * 3 > states, "only {in_process} of {states} were counted in process");
-    println!("{in_process} of {states} in process");
 }

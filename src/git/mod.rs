@@ -61,13 +61,7 @@ impl Repo {
             Ok(gix) => gix,
             // git knows best how to say what is wrong with a repository.
             Err(error) => {
-                let git = process::program(
-                    "git".as_ref(),
-                    &["rev-parse".into(), "--git-dir".into()],
-                    &context.cwd,
-                    no_vars(),
-                );
-                git.run()?;
+                Git::discovering(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
                 return Err(Failure::from(anyhow::Error::new(error)));
             }
         };
@@ -84,7 +78,7 @@ impl Repo {
         let git = Git::with_git_dir(dir, &git_dir);
         if local.git_dir_trust() != gix::sec::Trust::Full {
             // Dubious ownership: git's own message and advice are the best there are.
-            Git::at(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
+            Git::discovering(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
         }
         let config = local.config_snapshot();
         let files_backend =

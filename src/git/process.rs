@@ -45,8 +45,15 @@ pub struct Git {
 }
 
 impl Git {
-    /// git finds the repository from `dir`, a worktree's top level.
+    /// git works on the worktree whose top level is `dir`, and on no other: if its `.git` is missing or broken
+    /// that is an error, where looking upwards could find the repository around it.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        Git { git_dir: Some(dir.join(".git")), dir }
+    }
+
+    /// git looks for the repository from `dir` upwards.
+    pub fn discovering(dir: impl Into<PathBuf>) -> Self {
         Git { dir: dir.into(), git_dir: None }
     }
 

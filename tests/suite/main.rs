@@ -10,6 +10,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completion;
+mod generated;
 mod harness;
 mod layers;
 mod project;

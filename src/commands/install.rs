@@ -103,13 +103,14 @@ pub fn completions(context: &Context, ui: &Ui, args: &CompletionsArgs) -> Result
     files.push(File { path: config.join("fish/conf.d/git-parallel.fish"), text: FISH_BRIDGE.into() });
     // zsh has no place for a user's own; beside the program is where packages put theirs.
     let own = data.join("zsh/site-functions");
-    let shared = prefix(context).map(|prefix| prefix.join("share/zsh/site-functions"));
+    let in_bin = context.bin_dir("git-task").ok().filter(|bin| bin.ends_with("bin"));
+    let shared = in_bin.map(|bin| bin.with_file_name("share/zsh/site-functions"));
     if args.uninstall {
         files.extend(in_dir(Shell::Zsh, &own));
         files.extend(shared.iter().flat_map(|dir| in_dir(Shell::Zsh, dir)));
         return remove(ui, &files, completion::MARK);
     }
-    let zsh_dir = shared.ok().filter(|dir| is_writable(dir)).unwrap_or(own);
+    let zsh_dir = shared.filter(|dir| is_writable(dir)).unwrap_or(own);
     files.extend(in_dir(Shell::Zsh, &zsh_dir));
     write(ui, &files, completion::MARK)?;
     if !zsh_looks_in(context, &zsh_dir) {

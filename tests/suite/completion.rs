@@ -70,9 +70,9 @@ fn check(shell: &impl Asks, ground: &Ground) {
         assert_eq!(answer, expected, "{line}");
     }
     // git's own completion still works.
-    let own = shell.ask(ground, &ground.dir, &["git chec", "git checkout gr", "git tas"]);
+    let own = shell.ask(ground, &ground.dir, &["git chec", "git checkout mai", "git tas"]);
     assert!(own[0].iter().any(|c| c == "checkout"), "{own:?}");
-    assert_eq!(own[1], ["größe"]);
+    assert!(own[1].iter().any(|c| c == "main"), "{own:?}");
     assert!(own[2].iter().any(|c| c == "task"), "{own:?}");
     // Elsewhere, and outside of any repository.
     let empty = ground.sandbox.path("empty");
@@ -200,8 +200,9 @@ impl Asks for Zsh {
         std::fs::create_dir(&startup).unwrap();
         std::fs::write(startup.join(".zshrc"), ZSH_STARTUP).unwrap();
         std::fs::write(startup.join("lines"), lines.join("\n")).unwrap();
-        let change = |zsh: &mut std::process::Command| drop(zsh.env("ZDOTDIR", &startup));
-        let mut zsh = Pty::spawn_with(&ground.sandbox, dir, ["zsh", "-d", "-i"], change);
+        let mut zsh = Pty::spawn_with(&ground.sandbox, dir, ["zsh", "-d", "-i"], |zsh| {
+            zsh.env("ZDOTDIR", &startup);
+        });
         assert_eq!(zsh.wait(), 0, "{}", zsh.text());
         let found = std::fs::read_to_string(startup.join("found")).unwrap_or_else(|_| zsh.text());
         answers(&found, lines.len())
@@ -211,7 +212,7 @@ impl Asks for Zsh {
 /// At each prompt, the next of the lines is put into the line editor and completed there; what would be
 /// added as a match is written down.
 const ZSH_STARTUP: &str = r#"
-fpath=($XDG_DATA_HOME/zsh/site-functions $fpath)
+fpath=($HOME/../share/zsh/site-functions $fpath)
 autoload -Uz compinit; compinit -u -D
 compadd() {
     local -a options=("${(@)@[1,(i)(-|--)]}") hits
@@ -291,4 +292,42 @@ fn fish_completes() {
     let lines = ["git task add --base=ma", "git-task add --from my", "git task add --path 'a d"];
     let answers = Fish.ask(&ground, &ground.dir, &lines);
     assert_eq!(answers, [["--base=main"], ["my plan.toml"], ["a dir/"]]);
+}
+
+/// A name with everything in it that a shell could trip over comes out as it is.
+#[test]
+fn odd_names_arrive_as_they_are() {
+    let ground = installed();
+    let root = ground.sandbox.path("startup");
+    std::fs::create_dir(&root).unwrap();
+    let show = "git() { printf '<%s>' \"$@\"; echo; }\n";
+    let zsh = "fpath=($HOME/../share/zsh/site-functions $fpath); autoload -Uz compinit; compinit -u -D\n";
+    std::fs::write(root.join(".zshrc"), format!("{zsh}PS1='> '\n{show}")).unwrap();
+    let bash = ". /usr/share/bash-completion/bash_completion; bind 'set enable-bracketed-paste off'\n";
+    std::fs::write(root.join("bashrc"), format!("{bash}PS1='> '\n{show}")).unwrap();
+    let fish = "function git; printf '<%s>' $argv; echo; end; function fish_prompt; echo '> '; end";
+    let bashrc = root.join("bashrc").display().to_string();
+    let shells: [&[&str]; 3] =
+        [&["bash", "--rcfile", &bashrc, "-i"], &["zsh", "-d", "-i"], &["fish", "-i", "-C", fish]];
+    for shell in shells {
+        if !need(shell[0]) {
+            continue;
+        }
+        let mut terminal = Pty::spawn_with(&ground.sandbox, &ground.dir, shell, |command| {
+            command.env("ZDOTDIR", &root).env("LC_ALL", "C.UTF-8");
+        });
+        terminal.expect("> ");
+        for (typed, arrives) in [
+            ("it\t", "it's-odd"),
+            ("a\t", "a$(b)"),
+            ("'sem\t", "semi;colon"),
+            ("gr\t", "größe"),
+            ("mai\t", "main"),
+        ] {
+            terminal.send(&format!("git task add --base {typed} x\r"));
+            terminal.expect(&format!("<--base><{arrives}>"));
+        }
+        terminal.send("exit\r");
+        assert_eq!(terminal.wait(), 0, "{}", terminal.text());
+    }
 }

@@ -13,6 +13,7 @@ mod support;
 mod completion;
 mod generated;
 mod harness;
+mod install;
 mod layers;
 mod project;
 mod readme;

@@ -123,6 +123,35 @@ impl Repo {
         self.cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
     }
 
+    /// The short names of the local branches, and with `remote` of the remote-tracking ones after them.
+    ///
+    /// # Errors
+    /// If the reference store can't be read.
+    pub fn branch_names(&self, remote: bool) -> Result<Vec<BString>> {
+        let prefixes = if remote { &["refs/heads/", "refs/remotes/"][..] } else { &["refs/heads/"][..] };
+        let mut names = Vec::new();
+        let mut add = |full: &BStr, prefix: &str| {
+            let short = full.strip_prefix(prefix.as_bytes()).filter(|s| !s.ends_with(b"/HEAD"));
+            names.extend(short.map(BString::from));
+        };
+        if self.has_files_backend() {
+            let gix = self.gix();
+            let failed = || "cannot read the references";
+            let platform = gix.references().or_fatal(failed)?;
+            for prefix in prefixes {
+                let found = platform.prefixed(*prefix).or_fatal(failed)?;
+                found.flatten().for_each(|reference| add(reference.name().as_bstr(), prefix));
+            }
+        } else {
+            let mut all: Vec<_> = self.all_through_git()?.into_keys().collect();
+            all.sort();
+            for prefix in prefixes {
+                all.iter().for_each(|name| add(name.as_bstr(), prefix));
+            }
+        }
+        Ok(names)
+    }
+
     fn all_through_git(&self) -> Result<HashMap<BString, ObjectId>> {
         let out = self.cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
         let lines = out.lines().filter_map(|line| line.split_once_str(" "));

@@ -10,7 +10,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completion;
+mod generated;
 mod harness;
+mod install;
 mod layers;
 mod project;
 mod readme;

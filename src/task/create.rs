@@ -34,10 +34,11 @@ pub struct Reserved {
 ///
 /// # Errors
 /// If a name, branch or directory was taken since [`plan`] looked.
-pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>) -> Result<Reserved> {
+pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
+    let setup = setup && (super::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;
     let now = Tasks::of(&crate::store::config::load(desk.repo)?);
-    let under_way = intents(&desk.repo.state_dir())?;
+    let under_way = intents(&desk.repo.state_dir(), &held)?;
     for new in &tasks {
         let slug = &new.task.slug;
         let taken = |t: &&Task| t.slug.twin_key() == slug.twin_key() && (t.state.is_live() || !new.reuse);
@@ -66,6 +67,7 @@ pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>) -> Result<Reserved> {
             .with("branch", new.task.own_branch().unwrap_or_default())
             .with("creates", if new.creates_branch { new.start.to_string() } else { String::new() })
             .with("path", BString::from(path_bytes(&new.path)))
+            .with("setup", if setup { "true" } else { "false" })
             .with("adopts", if new.adopts { "true" } else { "false" })
             .with("clone", if new.task.clone.is_some() { "true" } else { "false" });
         let intent = Intent::write(&state_dir, &held, new.task.slug.as_str(), &record)?;

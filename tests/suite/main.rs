@@ -10,7 +10,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clone;
+mod crash;
 mod harness;
 mod layers;
+mod move_rename;
 mod project;
+mod prune;
 mod readme;
+mod remove;
+mod repair;
+mod restore;
+mod restore_states;

@@ -97,12 +97,26 @@ fn line_ends_come_back_byte_for_byte() {
         let sandbox = Sandbox::new();
         let (dir, path) = begin(&sandbox);
         sandbox.git(&dir, ["config", "core.autocrlf", setting]).ok();
+        // As a checkout under this setting would have it.
+        sandbox.sh(&path, "git rm -rq --cached . && git reset -q --hard").ok();
         sandbox.write(&path, "a", "one\r\ntwo\r\n");
         sandbox.write(&path, "mixed", "one\r\ntwo\nthree\r\n");
         sandbox.write(&path, "lf", "one\ntwo\n");
         sandbox.write(&path, "with\nnewline", "one\r\n");
         round_trip(&sandbox, &dir, &path);
     }
+}
+
+#[test]
+fn files_that_git_takes_for_unchanged_stay_so() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    // Every file has another size when it is checked out again.
+    sandbox.git(&dir, ["config", "core.autocrlf", "true"]).ok();
+    sandbox.write(&path, "b", "changed\r\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    sandbox.git(&path, ["status", "--porcelain"]).ok().prints(" M b\n");
 }
 
 #[test]

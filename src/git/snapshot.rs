@@ -1,14 +1,22 @@
 //! A worktree as objects: what a commit can hold of it, so that it can be taken away and brought back.
 //!
-//! [`take`] makes a commit whose tree has the files as they are on disk (`worktree`), the index (`index` as a
-//! tree, `stages` for unmerged entries, `index-file` as it is), the state of an operation in progress
-//! (`gitdir`), ignored files that the caller names (`ignored`), and texts of the caller's. Its parents are the
-//! commits that nothing but this worktree and its branch holds: the tip, a detached HEAD, what an operation
-//! or a reflog names. Content goes through the clean filters, as it does for `git stash -u`. The worktree
-//! itself, its index and its references are only read.
+//! [`take`] makes a commit whose tree has:
+//!
+//! - `worktree`: exactly the files that are on disk, through the clean filters, as `git stash -u` has them
+//! - `raw`: the bytes of those that the filters would not give back as they are
+//! - `index`, `stage-1` to `stage-3`, `undo-1` to `undo-3`: what the index refers to, as trees
+//! - `index-file`: the index with its marks and extensions, but without what it says of files on disk
+//! - `gitdir`, `refs`, `auto-merge`: the operation in progress, and the references of this worktree
+//! - `ignored`, `ignored-modes`: ignored files that the caller names
+//! - texts of the caller's
+//!
+//! Its parents are the tip, whatever is needed to make the worktree again, and what only a reflog knows. The
+//! worktree itself, its index and its references are only read.
 
 mod contents;
 mod held;
+mod index_file;
+mod raw;
 mod restore;
 
 pub use restore::{restore_into, texts_of};
@@ -55,10 +63,23 @@ pub enum Snapshot {
     NotByObjects(Vec<PathBuf>),
 }
 
+/// Settings under which an index has all entries, and all of them are looked at.
+const AS_IT_IS: [&str; 8] = [
+    "-c",
+    "core.splitIndex=false",
+    "-c",
+    "core.sparseCheckout=false",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.safecrlf=false",
+];
+
 /// Files of ours for the time of a snapshot; they go with it.
 struct Scratch {
     dir: PathBuf,
     git: Git,
+    hash: gix::hash::Kind,
 }
 
 impl Scratch {
@@ -66,12 +87,13 @@ impl Scratch {
         let unique = format!("snapshot.tmp-{}-{:?}", std::process::id(), std::thread::current().id());
         let dir = repo.state_dir().join(unique);
         fs::create_dir_all(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
-        Ok(Scratch { dir, git })
+        Ok(Scratch { dir, git, hash: repo.gix().object_hash() })
     }
 
     /// git with an index of ours of this name.
     fn with_index<const N: usize>(&self, name: &str, args: [&str; N]) -> Cmd {
-        self.git.cmd(args).env("GIT_INDEX_FILE", self.dir.join(name))
+        // A split index would be written into the user's git directory; a sparse one hides what is on disk.
+        self.git.cmd(AS_IT_IS).args(args).env("GIT_INDEX_FILE", self.dir.join(name))
     }
 
     fn tree_of(&self, name: &str) -> Result<ObjectId> {
@@ -125,18 +147,20 @@ impl Drop for Scratch {
 /// If something can't be read: then nothing must be taken away.
 pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
     let here = request.path.filter(|p| p.exists());
+    // The repository is named: a directory whose `.git` is gone would answer for the repository around it. A
+    // worktree that is gone is still spoken of by its administrative directory, which git then accepts.
+    let git = match (here, request.git_dir) {
+        (Some(path), Some(git_dir)) => Git::with_git_dir(path, git_dir),
+        (Some(path), None) => Git::at(path),
+        (None, Some(git_dir)) => Git::with_git_dir(repo.common_dir(), git_dir),
+        (None, None) => repo.at_home(),
+    };
     if let Some(path) = here {
-        let inside = contents::other_repositories(&Git::at(path))?;
+        let inside = contents::other_repositories(&git, path)?;
         if !inside.is_empty() {
             return Ok(Snapshot::NotByObjects(inside));
         }
     }
-    // A worktree that is gone is still spoken of by its administrative directory, which git then accepts.
-    let git = match (here, request.git_dir) {
-        (Some(path), _) => Git::at(path),
-        (None, Some(git_dir)) => Git::with_git_dir(repo.common_dir(), git_dir),
-        (None, None) => repo.at_home(),
-    };
     let scratch = Scratch::new(repo, git)?;
     let mut top: Vec<(&str, &str, ObjectId)> = Vec::new();
     for (name, text) in request.texts {
@@ -145,13 +169,16 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
     if let Some(git_dir) = request.git_dir {
         let index = git_dir.join("index");
         if index.exists() {
-            contents::index(&scratch, &index, &mut top)?;
+            let staged = contents::index(&scratch, &index, &mut top)?;
             if let Some(path) = here {
-                contents::worktree(&scratch, &index, &mut top)?;
+                let found = contents::worktree(&scratch, &index)?;
+                top.push(("040000 tree", "worktree", found));
+                top.extend(raw::of(&scratch, path, staged, found)?);
                 contents::ignored(&scratch, path, request.kept, &mut top)?;
             }
         }
         contents::operation(&scratch, git_dir, &mut top)?;
+        contents::refs(&scratch, git_dir, &mut top)?;
     }
     let mut listing = Vec::new();
     for (mode, name, id) in &top {
@@ -180,8 +207,8 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
 /// # Errors
 /// If the worktree can't be read.
 pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId) -> Result<bool> {
-    let git = Git::at(&worktree.path);
-    let inside = contents::other_repositories(&git)?;
+    let git = Git::with_git_dir(&worktree.path, &worktree.git_dir);
+    let inside = contents::other_repositories(&git, &worktree.path)?;
     let scratch = Scratch::new(repo, git)?;
     scratch.with_index("found", ["read-tree", &commit.to_string()]).run()?;
     contents::add_all(&scratch, "found")?;

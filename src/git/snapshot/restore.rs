@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::AS_IT_IS;
 use super::contents::STATE_FILES;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
@@ -38,19 +39,62 @@ pub fn restore_into(commit: ObjectId, path: &Path, git_dir: &Path) -> Result<()>
     let listing = git.cmd(["ls-tree", "-z", &commit.to_string()]).poll().run()?;
     let has = |name: &str| listing.split(|b| *b == 0).any(|l| l.ends_with(format!("\t{name}").as_bytes()));
     // The patterns of a sparse checkout come first: they decide which files are written.
+    if has("index") {
+        forget_sparse_checkout(git_dir)?;
+    }
     if has("gitdir") {
         restore_state(&git, commit, git_dir)?;
     }
     if has("worktree") {
-        git.cmd(["read-tree", "--reset", "-u", &format!("{commit}:worktree")]).run()?;
+        // Exactly what was on disk, whatever the patterns say.
+        git.cmd(AS_IT_IS).args(["read-tree", "--reset", "-u", &format!("{commit}:worktree")]).run()?;
     } else {
         git.cmd(["read-tree", "--reset", "-u", "HEAD"]).run()?;
+    }
+    if has("raw") {
+        restore_raw(&git, commit, path)?;
     }
     if has("index") {
         restore_index(&git, commit, git_dir, has("index-file"))?;
     }
+    if has("refs") {
+        restore_refs(&git, commit)?;
+    }
     if has("ignored") {
-        restore_ignored(&git, commit, path)?;
+        restore_ignored(&git, commit, path, has("ignored-modes"))?;
+    }
+    Ok(())
+}
+
+/// `git worktree add` takes over those of the main worktree.
+fn forget_sparse_checkout(git_dir: &Path) -> Result<()> {
+    for name in ["config.worktree", "info/sparse-checkout"] {
+        let path = git_dir.join(name);
+        if path.exists() {
+            fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that a checkout does not give.
+fn restore_raw(git: &Git, commit: ObjectId, top: &Path) -> Result<()> {
+    for (_, id, name) in entries(git, commit, "raw")? {
+        if is_plain(&name) {
+            let bytes = git.cmd(["cat-file", "blob", &id]).poll().run()?;
+            make_parents(top, &name)?;
+            write(&top.join(&name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn restore_refs(git: &Git, commit: ObjectId) -> Result<()> {
+    let text = git.cmd(["cat-file", "blob", &format!("{commit}:refs")]).poll().run()?;
+    for line in text.lines() {
+        if let Some((id, name)) = line.to_str_lossy().split_once(' ') {
+            git.cmd(["update-ref", "-m", "git task restore", name, id]).run()?;
+        }
     }
     Ok(())
 }
@@ -63,13 +107,12 @@ fn restore_index(git: &Git, commit: ObjectId, git_dir: &Path, has_file: bool) ->
         write(&index, &bytes)?;
         // An index of an extension that this git does not know is refused; the tree then has to do.
         if git.cmd(["ls-files", "--stage"]).poll().output()?.status.success() {
-            // Its notes on files are those of the files that are gone; their content is the same.
             git.cmd(["update-index", "-q", "--refresh"]).output()?;
             return Ok(());
         }
         write(&index, &made)?;
     }
-    git.cmd(["read-tree", &format!("{commit}:index")]).run()?;
+    git.cmd(["read-tree", "--reset", &format!("{commit}:index")]).run()?;
     git.cmd(["update-index", "-q", "--refresh"]).output().map(drop)
 }
 
@@ -89,7 +132,16 @@ fn restore_state(git: &Git, commit: ObjectId, git_dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn restore_ignored(git: &Git, commit: ObjectId, top: &Path) -> Result<()> {
+fn restore_ignored(git: &Git, commit: ObjectId, top: &Path, has_modes: bool) -> Result<()> {
+    let mut modes = Vec::new();
+    if has_modes {
+        modes = git.cmd(["cat-file", "blob", &format!("{commit}:ignored-modes")]).poll().run()?;
+    }
+    let exact = |name: &Path| -> Option<u32> {
+        let mut lines = modes.split(|b| *b == 0).filter_map(|line| line.split_once_str(" "));
+        let (mode, _) = lines.find(|(_, found)| path_from(found) == name)?;
+        u32::from_str_radix(mode.to_str().ok()?, 8).ok()
+    };
     for (mode, id, name) in entries(git, commit, "ignored")? {
         if !is_plain(&name) {
             continue;
@@ -104,10 +156,12 @@ fn restore_ignored(git: &Git, commit: ObjectId, top: &Path) -> Result<()> {
         if mode == "120000" {
             std::os::unix::fs::symlink(path_from(&bytes), &path).or_fatal(failed)?;
         } else {
-            write(&path, &bytes)?;
-            if mode == "100755" {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).or_fatal(failed)?;
-            }
+            // Narrow from the beginning: it may be a secret.
+            let narrow = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+            narrow.and_then(|mut file| file.write_all(&bytes)).or_fatal(failed)?;
+            let plain = if mode == "100755" { 0o755 } else { 0o644 };
+            let mode = exact(&name).unwrap_or(plain);
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).or_fatal(failed)?;
         }
     }
     Ok(())

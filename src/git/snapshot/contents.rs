@@ -24,7 +24,7 @@ pub fn other_repositories(git: &Git) -> Result<Vec<PathBuf>> {
     let links = staged.split(|b| *b == 0).filter(|line| line.starts_with(b"160000 "));
     let names =
         links.filter_map(|line| line.split_once_str("\t")).map(|(_, path)| crate::paths::path_from(path));
-    let top = PathBuf::from(git.cmd(["rev-parse", "--show-toplevel"]).poll().line()?);
+    let top = git.cmd(["rev-parse", "--show-toplevel"]).poll().path()?;
     for name in names {
         let path = top.join(&name);
         if path.join(".git").exists() && has_work_of_its_own(&path)? {

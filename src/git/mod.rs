@@ -180,12 +180,15 @@ impl Repo {
         if rev.starts_with('-') || rev.is_empty() || rev.contains(['\n', '\0']) {
             return Ok(None);
         }
-        let peeled = format!("{rev}^{{commit}}");
-        let output = self.cmd(["rev-parse", "--verify", "-q", "--end-of-options"]).arg(peeled).output()?;
+        // Peeled afterwards: after `:/text` a `^{commit}` would be part of the text.
+        let output = self.cmd(["rev-parse", "--verify", "-q", "--end-of-options"]).arg(rev).output()?;
         if !output.status.success() {
             return Ok(None);
         }
-        parse_id(output.stdout.trim()).map(Some)
+        let id = parse_id(output.stdout.trim())?;
+        let gix = self.gix();
+        let commit = gix.find_object(id).ok().and_then(|object| object.peel_to_commit().ok());
+        Ok(commit.map(|commit| commit.id))
     }
 }
 

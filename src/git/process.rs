@@ -182,10 +182,19 @@ impl Cmd {
         if output.status.success() { Ok(output.stdout) } else { Err(output.into_failure()) }
     }
 
-    /// As [`Cmd::run`], as text without the line end.
+    /// As [`Cmd::run`], as text without the line end. A path is asked for by [`Cmd::path`].
     pub fn line(self) -> Result<String> {
         let bytes = self.run()?;
         Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// As [`Cmd::run`], as a path, which need not be UTF-8 and may end in a newline of its own.
+    ///
+    /// # Errors
+    /// As [`Cmd::run`].
+    pub fn path(self) -> Result<PathBuf> {
+        let bytes = self.run()?;
+        Ok(crate::paths::path_from(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
     }
 
     /// Runs it for its status; what it prints goes to our standard error, because standard output is for

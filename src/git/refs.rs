@@ -58,9 +58,13 @@ impl Repo {
     /// # Errors
     /// As [`Repo::find_ref`].
     pub fn find_branch(&self, short: &str) -> Result<Option<(String, ObjectId)>> {
-        let candidates = match short.starts_with("refs/") {
-            true => vec![short.to_owned()],
-            false => vec![format!("refs/heads/{short}"), format!("refs/remotes/{short}")],
+        let candidates = if ["refs/heads/", "refs/remotes/"].iter().any(|p| short.starts_with(p)) {
+            vec![short.to_owned()]
+        } else if short.starts_with("refs/") {
+            // A tag or a note is something to start from, but no branch.
+            Vec::new()
+        } else {
+            vec![format!("refs/heads/{short}"), format!("refs/remotes/{short}")]
         };
         for name in candidates {
             if let Some(id) = self.find_ref(&name)? {
@@ -160,6 +164,10 @@ impl Repo {
 }
 
 fn find_in(gix: &gix::Repository, full_name: &str) -> Result<Option<ObjectId>> {
+    // What no reference can be called is a revision, such as HEAD~1, and no reference is called that.
+    if gix::validate::reference::name(BStr::new(full_name)).is_err() {
+        return Ok(None);
+    }
     let found =
         gix.try_find_reference(BStr::new(full_name)).or_fatal(|| format!("cannot read '{full_name}'"))?;
     // Followed, but not peeled: a branch is a commit, and the trash has commits too.

@@ -16,7 +16,7 @@ use super::record::Tasks;
 use super::request::NewTask;
 use super::{Branch, Desk, State, Task, notes};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::{Git, retry};
+use crate::git::process::{Git, Output, retry};
 use crate::git::refs::Old;
 use crate::git::worktree;
 use crate::interrupt;
@@ -159,7 +159,8 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     retry(desk.settings.lock_timeout, || {
-        let mut cmd = desk.repo.cmd(["worktree", "add"]);
+        // What git itself says is said by us; what is left comes from hooks and filters.
+        let mut cmd = desk.repo.cmd(["worktree", "add", "--quiet"]);
         if new.lock {
             cmd = cmd.arg("--lock");
         }
@@ -169,17 +170,27 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
         };
         let output = cmd.output()?;
         if output.status.success() {
+            show(desk, &output);
             return Ok(());
         }
         // git removes what it made when the checkout fails, but keeps all of it when only a hook fails.
         let complete =
             desk.repo.worktrees()?.iter().any(|w| w.path == new.path && w.git_dir.join("index").exists());
         if complete && !interrupt::requested() {
+            show(desk, &output);
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", new.path.display()));
             return Ok(());
         }
         Err(output.into_failure())
     })
+}
+
+/// What hooks and filters had to say, without which nobody would know why they failed.
+fn show(desk: &Desk<'_>, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !said.trim().is_empty() {
+        desk.observer.note(said.trim_end());
+    }
 }
 
 fn make_clone(desk: &Desk<'_>, new: &NewTask) -> Result<()> {

@@ -15,5 +15,6 @@ mod generated;
 mod harness;
 mod install;
 mod layers;
+mod manual;
 mod project;
 mod readme;

@@ -18,3 +18,4 @@ mod layers;
 mod manual;
 mod project;
 mod readme;
+mod usage;

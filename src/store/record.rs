@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -102,9 +103,10 @@ pub struct Found {
     pub name: String,
     /// What it says.
     pub record: Record,
-    /// Its process is dead.
+    /// Its process is dead. As long as this value lives nobody else sees it so: one of several settles it.
     pub abandoned: bool,
     path: PathBuf,
+    _claimed: File,
 }
 
 impl Intent {
@@ -177,6 +179,10 @@ pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(e)) => return Err(e).or_fatal(|| format!("could not lock '{name}'")),
         };
+        // Its owner was done with it between our opening and our locking.
+        if file.metadata().is_ok_and(|meta| meta.nlink() == 0) {
+            continue;
+        }
         if name.starts_with('.') {
             if abandoned {
                 let _ = fs::remove_file(entry.path());
@@ -184,7 +190,7 @@ pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
             continue;
         }
         let bytes = fs::read(entry.path()).unwrap_or_default();
-        found.push(Found { record: Record::from_bytes(&bytes)?, name, abandoned, path: entry.path() });
+        found.push(Found { record: Record::from_bytes(&bytes)?, name, abandoned, path: entry.path(), _claimed: file });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)

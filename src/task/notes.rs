@@ -60,15 +60,17 @@ pub fn create(
     goal: Option<&str>,
 ) -> Result<()> {
     let path = checked_path(worktree, slug)?;
-    if !path.exists() {
-        atomic::write(&path, note::template(title, slug, goal).as_bytes())?;
-    } else if let Some(goal) = goal {
-        set_section(&path, note::Section::Goal, goal)?;
-    }
+    // First, so that the note never shows as an untracked file.
     if !desk.settings.track_notes {
         hide(&path)?;
     }
-    Ok(())
+    if !path.exists() {
+        return atomic::write(&path, note::template(title, slug, goal).as_bytes());
+    }
+    match goal {
+        Some(goal) => set_section(&path, note::Section::Goal, goal),
+        None => Ok(()),
+    }
 }
 
 /// Makes the note's directory ignore itself, unless it says something of its own.

@@ -193,10 +193,14 @@ pub fn archive(desk: &Desk<'_>, slug: &Slug, text: Option<&[u8]>) -> Result<()> 
 pub fn remove_link(desk: &Desk<'_>, slug: &Slug) -> Result<()> {
     let Some(main) = desk.repo.main_worktree() else { return Ok(()) };
     let path = main.join(relative_path(slug));
-    if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink()) {
-        return Ok(());
+    match fs::symlink_metadata(&path) {
+        Ok(meta) if meta.is_symlink() => {
+            fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+        }
+        Ok(_) => return Ok(()),
+        // It went before, and whoever took it was cut off.
+        Err(_) => {}
     }
-    fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
     let dir = path.parent().expect("a note is in a directory");
     let only_ignore = fs::read_dir(dir).is_ok_and(|all| all.flatten().all(|e| e.file_name() == ".gitignore"));
     if only_ignore {

@@ -201,22 +201,44 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
     Ok(Snapshot::Taken(parse_id(id.as_bytes())?))
 }
 
-/// Whether there is anything in the worktree that is not in `commit`: other content, or other files, ignored
-/// ones left aside. A file that is missing is no difference.
+/// Whether there is anything in the worktree that is not in `commit`, or in what that is a snapshot of: other
+/// content, or other files, ignored ones and those in `besides` left aside. A file that is missing is no
+/// difference, and neither is one that was not written to its end.
 ///
 /// # Errors
 /// If the worktree can't be read.
-pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId) -> Result<bool> {
+pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId, besides: &Path) -> Result<bool> {
     let git = Git::with_git_dir(&worktree.path, &worktree.git_dir);
     let inside = contents::other_repositories(&git, &worktree.path)?;
     let scratch = Scratch::new(repo, git)?;
-    scratch.with_index("found", ["read-tree", &commit.to_string()]).run()?;
+    let mut like = commit.to_string();
+    if texts_of(&scratch.git, commit, "meta")?.is_some() {
+        like.push_str(":worktree");
+    }
+    if !scratch.git.cmd(["cat-file", "-e", &like]).poll().output()?.status.success() {
+        like = "HEAD".to_owned();
+    }
+    scratch.with_index("found", ["read-tree", &like]).run()?;
     contents::add_all(&scratch, "found")?;
     let found = scratch.tree_of("found")?;
-    let range = [commit.to_string(), found.to_string()];
-    let changed =
-        scratch.git.cmd(["diff-tree", "-r", "--name-only", "--diff-filter=AMT"]).args(range).run()?;
-    Ok(!inside.is_empty() || !changed.is_empty())
+    let range = [like.clone(), found.to_string()];
+    let diff = ["diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMT"];
+    let changed = scratch.git.cmd(diff).args(range).run()?;
+    let mut fields = changed.split(|b| *b == 0).filter(|f| !f.is_empty());
+    while let (Some(info), Some(name)) = (fields.next(), fields.next()) {
+        if !path_from(name).starts_with(besides) && !is_beginning(&scratch.git, info)? {
+            return Ok(true);
+        }
+    }
+    Ok(!inside.is_empty())
+}
+
+/// Whether a changed file holds the beginning of what it should hold: its writer was killed.
+fn is_beginning(git: &Git, info: &[u8]) -> Result<bool> {
+    let words: Vec<&str> = info.to_str().unwrap_or_default().split(' ').collect();
+    let [_, _, whole, part, "M"] = words[..] else { return Ok(false) };
+    let whole = git.cmd(["cat-file", "blob", whole]).poll().run()?;
+    Ok(whole.starts_with(&git.cmd(["cat-file", "blob", part]).poll().run()?))
 }
 
 /// Lines of a `-z` listing as paths.

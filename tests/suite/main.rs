@@ -10,15 +10,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod completion;
-mod generated;
 mod clone;
+mod completion;
 mod crash;
+mod generated;
 mod harness;
 mod install;
 mod layers;
-mod move_rename;
 mod manual;
+mod move_rename;
 mod project;
 mod prune;
 mod readme;

@@ -69,12 +69,7 @@ pub fn index(scratch: &Scratch, index: &Path, top: &mut Top<'_>) -> Result<Objec
 }
 
 /// A tree for each stage of a listing; that of stage 0 also if it is empty.
-fn stage_trees<'a>(
-    scratch: &Scratch,
-    listing: &[u8],
-    names: [&'a str; 4],
-    top: &mut Top<'a>,
-) -> Result<()> {
+fn stage_trees<'a>(scratch: &Scratch, listing: &[u8], names: [&'a str; 4], top: &mut Top<'a>) -> Result<()> {
     let mut stages: [Vec<u8>; 4] = Default::default();
     for line in listing.split(|b| *b == 0).filter(|l| !l.is_empty()) {
         let Some((head, path)) = line.split_once_str("\t") else { continue };
@@ -241,10 +236,13 @@ pub fn refs(scratch: &Scratch, git_dir: &Path, top: &mut Top<'_>) -> Result<()> 
             continue;
         }
         if !git_dir.join(name).exists() {
-            lines.extend_from_slice(format!("{} {name}\n", id.stdout.trim_ascii_end().to_str_lossy()).as_bytes());
+            lines.extend_from_slice(
+                format!("{} {name}\n", id.stdout.trim_ascii_end().to_str_lossy()).as_bytes(),
+            );
         }
         if *name == "AUTO_MERGE" {
-            let tree = scratch.git.cmd(["rev-parse", "--verify", "-q", "AUTO_MERGE^{tree}"]).poll().output()?;
+            let tree =
+                scratch.git.cmd(["rev-parse", "--verify", "-q", "AUTO_MERGE^{tree}"]).poll().output()?;
             if tree.status.success() {
                 top.push(("040000 tree", "auto-merge", parse_id(tree.stdout.trim_ascii_end())?));
             }

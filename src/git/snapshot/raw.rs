@@ -36,7 +36,11 @@ pub fn of(
     prefix.push("/");
     let list: Vec<u8> = names.iter().flat_map(|n| path_bytes(n).iter().copied().chain([0])).collect();
     // A file that a filter can't write is one that differs.
-    scratch.with_index("worktree", ["checkout-index", "-z", "--stdin", "-q"]).arg(prefix).stdin(list).output()?;
+    scratch
+        .with_index("worktree", ["checkout-index", "-z", "--stdin", "-q"])
+        .arg(prefix)
+        .stdin(list)
+        .output()?;
     let mut files = Vec::new();
     for name in names {
         let path = top.join(&name);
@@ -51,8 +55,11 @@ pub fn of(
     }
     let paths: Vec<PathBuf> = files.iter().map(|(_, _, path)| path.clone()).collect();
     let ids = scratch.blobs(&paths)?;
-    let entries: Vec<_> =
-        files.into_iter().zip(ids).map(|((name, mode, _), id)| (path_bytes(&name).to_vec(), mode, id)).collect();
+    let entries: Vec<_> = files
+        .into_iter()
+        .zip(ids)
+        .map(|((name, mode, _), id)| (path_bytes(&name).to_vec(), mode, id))
+        .collect();
     Ok(Some(("040000 tree", "raw", scratch.tree("raw", &entries)?)))
 }
 

@@ -101,16 +101,18 @@ fn restore_refs(git: &Git, commit: ObjectId) -> Result<()> {
 
 fn restore_index(git: &Git, commit: ObjectId, git_dir: &Path, has_file: bool) -> Result<()> {
     let index = git_dir.join("index");
-    let made = fs::read(&index).or_fatal(|| format!("could not read '{}'", index.display()))?;
     if has_file {
         let bytes = git.cmd(["cat-file", "blob", &format!("{commit}:index-file")]).poll().run()?;
-        write(&index, &bytes)?;
+        // Beside it first: half an index would be none, and git would not even look at the repository.
+        let new = git_dir.join("index.restored");
+        write(&new, &bytes)?;
         // An index of an extension that this git does not know is refused; the tree then has to do.
-        if git.cmd(["ls-files", "--stage"]).poll().output()?.status.success() {
-            git.cmd(["update-index", "-q", "--refresh"]).output()?;
-            return Ok(());
+        let read = git.cmd(["ls-files", "--stage"]).env("GIT_INDEX_FILE", &new).poll().output()?;
+        let moved = if read.status.success() { fs::rename(&new, &index) } else { fs::remove_file(&new) };
+        moved.or_fatal(|| format!("could not write '{}'", index.display()))?;
+        if read.status.success() {
+            return git.cmd(["update-index", "-q", "--refresh"]).output().map(drop);
         }
-        write(&index, &made)?;
     }
     git.cmd(["read-tree", "--reset", &format!("{commit}:index")]).run()?;
     git.cmd(["update-index", "-q", "--refresh"]).output().map(drop)

@@ -66,7 +66,7 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
     };
     if let Some(path) = place::path_of(task, worktrees) {
         require_clean(&path, slug.as_str())?;
-        if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+        if let Some(operation) = place::operation_of(task, worktrees)? {
             return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
                 .hint(
                     "taskBusyWorktree",

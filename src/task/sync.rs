@@ -36,7 +36,7 @@ pub fn sync(
     let Some(path) = place::path_of(task, worktrees) else {
         return Err(Failure::fatal(format!("task '{slug}' has no worktree")));
     };
-    if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+    if let Some(operation) = place::operation_of(task, worktrees)? {
         return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
             .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
     }

@@ -46,7 +46,7 @@ pub struct Removed {
 /// # Errors
 /// If something would be taken out of place and `-f` was not given; nothing has been changed then.
 pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Options) -> Result<Removed> {
-    let tasks = Tasks::read(desk.repo);
+    let tasks = Tasks::read(desk.repo)?;
     let task = tasks.require(name)?.clone();
     let worktree = place::worktree_of(&task, worktrees);
     let tip = match task.branch_ref() {

@@ -69,7 +69,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
 
 fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let slug = Slug::try_from(name)?;
-    let tasks = Tasks::read(desk.repo);
+    let tasks = Tasks::read(desk.repo)?;
     let worktrees = desk.repo.worktrees()?;
     let known = tasks.find(name);
     if let Some(task) = known

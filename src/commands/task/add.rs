@@ -131,7 +131,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         cx.write(listing::json(&made))?;
     }
     if !args.dry_run && code == EXIT_DONE {
-        warn_of_many(cx);
+        warn_of_many(cx)?;
     }
     Ok(code)
 }
@@ -142,7 +142,7 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
     if let Some(file) = &args.from {
         let text = std::fs::read_to_string(absolute(file))
             .or_fatal(|| format!("could not open '{}'", file.display()))?;
-        let tasks = Tasks::read(desk.repo);
+        let tasks = Tasks::read(desk.repo)?;
         let plan = plan::parse(&text, &file.to_string_lossy(), |name| tasks.find(name).is_some())?;
         let base = args.base.clone().or(plan.base);
         let request = |task: plan::PlanTask| Request {
@@ -251,9 +251,10 @@ fn describe(new: &NewTask) -> String {
     format!("Would create task '{}': {branch}, in '{}'", new.task.slug, new.path.display())
 }
 
-fn warn_of_many(cx: &Cx) {
-    let live = Tasks::read(&cx.repo).all.iter().filter(|t| t.state.is_live()).count();
+fn warn_of_many(cx: &Cx) -> Result<()> {
+    let live = Tasks::read(&cx.repo)?.all.iter().filter(|t| t.state.is_live()).count();
     if live > cx.settings.limit {
         cx.ui.warning(&format!("{live} tasks are live; task.limit is {}", cx.settings.limit));
     }
+    Ok(())
 }

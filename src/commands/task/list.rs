@@ -46,7 +46,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     if let Some(seconds) = &args.watch {
         return watch(cx, args, &states, crate::duration::parse(seconds)?);
     }
-    let (standings, here) = look(cx, args, &states, &Tasks::read(&cx.repo))?;
+    let (standings, here) = look(cx, args, &states, &Tasks::read(&cx.repo)?)?;
     if args.listing.for_scripts()? {
         let records: Vec<_> = standings.iter().map(view::record).collect();
         cx.write(args.listing.render(&records, view::KEYS)?)?;

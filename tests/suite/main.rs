@@ -10,6 +10,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod add;
+mod add_base;
+mod add_options;
+mod add_races;
 mod completion;
 mod generated;
 mod harness;

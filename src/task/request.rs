@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
 use super::upstream::{self, Upstream};
@@ -270,6 +271,9 @@ fn require_unused(view: &View, before: &[NewTask], slug: &Slug, reuse: bool) -> 
     let twin = slug.twin_key();
     if before.iter().any(|n| n.task.slug.twin_key() == twin) {
         return Err(Failure::fatal(format!("task '{slug}' is named twice")));
+    }
+    if let Some((_, failure)) = view.tasks.bad.iter().find(|(n, _)| n.to_str_lossy().to_lowercase() == twin) {
+        return Err(Failure::fatal(format!("the name '{slug}' is taken: {failure}")));
     }
     if let Some(task) = view.tasks.all.iter().find(|t| t.slug.twin_key() == twin) {
         let branch = task.own_branch().or(task.tracked()).unwrap_or_default();

@@ -193,7 +193,11 @@ fn repository() -> Option<Repo> {
 fn tasks(states: &[State], given: &[OsString]) -> Vec<CompletionCandidate> {
     let Some(repo) = repository() else { return Vec::new() };
     let is_new = |task: &Task| !given.iter().any(|word| word == task.slug.as_str());
-    let wanted = Tasks::read(&repo).all.into_iter().filter(|t| states.contains(&t.state) && is_new(t));
+    let wanted = Tasks::read(&repo)
+        .unwrap_or_default()
+        .all
+        .into_iter()
+        .filter(|t| states.contains(&t.state) && is_new(t));
     wanted.map(|task| CompletionCandidate::new(task.slug.as_str()).help(Some(about(&task).into()))).collect()
 }
 
@@ -211,7 +215,7 @@ fn branches(remote: bool) -> Vec<CompletionCandidate> {
 }
 
 fn kinds() -> Vec<CompletionCandidate> {
-    let tasks = repository().map(|repo| Tasks::read(&repo).all).unwrap_or_default();
+    let tasks = repository().and_then(|repo| Tasks::read(&repo).ok()).unwrap_or_default().all;
     let mut kinds: Vec<String> = tasks.into_iter().filter_map(|t| t.kind).collect();
     kinds.sort();
     kinds.dedup();

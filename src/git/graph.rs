@@ -10,6 +10,7 @@ mod walk;
 
 use gix::ObjectId;
 
+use super::process::Git;
 use super::{Repo, parse_id};
 use crate::error::{Failure, Result};
 
@@ -50,7 +51,7 @@ impl Repo {
         }
         let through_git = |(answer, (tip, base)): (Option<AheadBehind>, &(ObjectId, ObjectId))| match answer {
             Some(answer) => Ok(answer),
-            None => self.ahead_behind_through_git(*tip, *base),
+            None => ahead_behind_through_git(self.git(), *tip, *base),
         };
         answers.into_iter().zip(pairs).map(through_git).collect()
     }
@@ -76,14 +77,18 @@ impl Repo {
         let apart = self.ahead_behind(&[(a, b)]).pop().expect("one answer for one pair");
         Ok(apart?.ahead == 0)
     }
+}
 
-    fn ahead_behind_through_git(&self, tip: ObjectId, base: ObjectId) -> Result<AheadBehind> {
-        let range = format!("{tip}...{base}");
-        let line = self.cmd(["rev-list", "--left-right", "--count", &range, "--"]).poll().line()?;
-        let mut counts = line.split_ascii_whitespace().map(str::parse);
-        match (counts.next(), counts.next()) {
-            (Some(Ok(ahead)), Some(Ok(behind))) => Ok(AheadBehind { ahead, behind }),
-            _ => Err(Failure::fatal(format!("git rev-list printed no two counts: '{line}'"))),
-        }
+/// How far two commits are apart, in the repository that `git` works in.
+///
+/// # Errors
+/// If one of them is missing.
+pub fn ahead_behind_through_git(git: &Git, tip: ObjectId, base: ObjectId) -> Result<AheadBehind> {
+    let range = format!("{tip}...{base}");
+    let line = git.cmd(["rev-list", "--left-right", "--count", &range, "--"]).poll().line()?;
+    let mut counts = line.split_ascii_whitespace().map(str::parse);
+    match (counts.next(), counts.next()) {
+        (Some(Ok(ahead)), Some(Ok(behind))) => Ok(AheadBehind { ahead, behind }),
+        _ => Err(Failure::fatal(format!("git rev-list printed no two counts: '{line}'"))),
     }
 }

@@ -48,7 +48,7 @@ pub struct ConfigFile(gix::config::File);
 impl ConfigFile {
     /// All `[<section> "…"]` in file order, one for each name.
     pub fn sections(&self, section: &str) -> Vec<Section> {
-        collect_sections(&self.0, section, |_| true)
+        collect_sections(&self.0, section)
     }
 
     /// One `[<section> "<name>"]`, if it exists.
@@ -143,19 +143,10 @@ fn is_bare(section: &gix::config::file::SectionMut<'_>) -> bool {
     text.lines().skip(1).all(|line| line.trim().is_empty())
 }
 
-/// The sections of one kind in what git config comes to; only those of the repository's own file.
-pub fn local_sections(config: &gix::config::File, section: &str) -> Vec<Section> {
-    collect_sections(config, section, |s| s.meta().source == gix::config::Source::Local)
-}
-
-fn collect_sections(
-    file: &gix::config::File,
-    section: &str,
-    wanted: impl Fn(&gix::config::file::SectionRef<'_>) -> bool,
-) -> Vec<Section> {
+fn collect_sections(file: &gix::config::File, section: &str) -> Vec<Section> {
     let mut found: Vec<Section> = Vec::new();
     let mut place = std::collections::HashMap::new();
-    for part in file.sections_by_name(section).into_iter().flatten().filter(|s| wanted(s)) {
+    for part in file.sections_by_name(section).into_iter().flatten() {
         let Some(name) = part.header().subsection_name() else { continue };
         let at = *place.entry(name.to_owned()).or_insert_with(|| {
             found.push(Section { name: name.to_owned(), values: Vec::new() });

@@ -37,7 +37,7 @@ pub struct Reserved {
 pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
     let setup = setup && (super::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;
-    let now = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let now = Tasks::read(desk.repo)?;
     let under_way = intents(&desk.repo.state_dir(), &held)?;
     for new in &tasks {
         let slug = &new.task.slug;

@@ -70,7 +70,7 @@ pub fn keep(
 /// # Errors
 /// If it can't be preserved.
 pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> Result<()> {
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let task = match tasks.find(slug.as_str()) {
         Some(task) => task.clone(),
         None => {

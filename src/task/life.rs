@@ -10,7 +10,7 @@ use super::{Desk, Task, place};
 use crate::config::team::Event;
 use crate::error::{Failure, Result};
 use crate::git::process::{Git, retry};
-use crate::git::refs::Old;
+use crate::git::refs::{Old, short_name};
 use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 use crate::store::config;
@@ -28,7 +28,7 @@ pub fn change(
     worktrees: &[Worktree],
 ) -> Result<(Task, Option<Event>)> {
     let tip = match action {
-        Action::Ready => Some(require_integrable(desk, Tasks::now(desk.repo)?.require(name)?, worktrees)?),
+        Action::Ready => Some(require_integrable(desk, Tasks::read(desk.repo)?.require(name)?, worktrees)?),
         _ => None,
     };
     let held = desk.lock()?;
@@ -65,14 +65,15 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
         )));
     };
     if let Some(path) = place::path_of(task, worktrees) {
-        require_clean(&path, slug.as_str())?;
-        if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+        if let Some(operation) = place::operation_of(task, worktrees)? {
             return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
                 .hint(
                     "taskBusyWorktree",
                     format!("Finish it with 'git {operation} --continue', or abort it."),
                 ));
         }
+        require_own_branch(task, &full, &path)?;
+        require_clean(&path, slug.as_str())?;
     }
     if let Some(clone) = &task.clone {
         fetch_from_clone(desk, task, &full, clone)?;
@@ -92,6 +93,22 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
             .hint("taskEmpty", "Commit the work first; 'git task rm' takes a task away that needs none."));
     }
     Ok(tip)
+}
+
+/// Commits made on another branch would be left out without a word.
+fn require_own_branch(task: &Task, full: &str, path: &Path) -> Result<()> {
+    let output = Git::at(path).cmd(["symbolic-ref", "-q", "HEAD"]).poll().output()?;
+    let head = output.stdout.trim_ascii_end();
+    if head == full.as_bytes() {
+        return Ok(());
+    }
+    let own = task.own_branch().unwrap_or(full);
+    let what = match head {
+        b"" => "HEAD is detached".to_owned(),
+        other => format!("'{}' is checked out", short_name(&String::from_utf8_lossy(other))),
+    };
+    Err(Failure::fatal(format!("{what} in '{}', and not '{own}'", path.display()))
+        .hint("taskBranch", format!("Bring the work onto the task's branch: 'git switch {own}'.")))
 }
 
 fn count(desk: &Desk<'_>, revs: &[&str]) -> Result<usize> {

@@ -10,6 +10,7 @@ pub mod keep;
 pub mod life;
 pub mod note;
 pub mod notes;
+pub mod own;
 pub mod place;
 pub mod plan;
 pub mod prune;

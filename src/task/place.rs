@@ -30,6 +30,21 @@ pub fn path_of(task: &Task, worktrees: &[Worktree]) -> Option<PathBuf> {
     }
 }
 
+/// The operation under way where the task's files are, in git's words.
+///
+/// # Errors
+/// If a clone's git directory can't be found.
+pub fn operation_of(task: &Task, worktrees: &[Worktree]) -> Result<Option<&'static str>> {
+    match task.clone.as_deref().filter(|path| path.exists()) {
+        Some(path) => {
+            let git_dir =
+                crate::git::process::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()?;
+            Ok(crate::git::worktree::operation_in(&git_dir))
+        }
+        None => Ok(worktree_of(task, worktrees).and_then(Worktree::operation)),
+    }
+}
+
 /// The commit that the task stands at: its branch's tip, or what its worktree has checked out.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use super::{Slug, State};
 use crate::error::{Failure, Result};
 use crate::git::{Repo, parse_id};
 use crate::paths::{path_bytes, path_from};
-use crate::store::config::{ConfigFile, Section, local_sections};
+use crate::store::config::{self, ConfigFile, Section};
 use crate::text::escape_controls;
 
 /// What a task works on.
@@ -256,19 +256,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// The tasks in what git config comes to; only the repository's own file counts.
-    pub fn read(repo: &Repo) -> Self {
-        let gix = repo.gix();
-        Self::from_sections(local_sections(gix.config_snapshot().plumbing(), "task"))
-    }
-
-    /// The tasks as they are now, also if this process or another has changed them since it was started: for
-    /// whoever changes something by what they say.
+    /// The tasks as they are now. What this process read when it opened the repository may be older than its
+    /// own last change.
     ///
     /// # Errors
-    /// If the config file can't be read.
-    pub fn now(repo: &Repo) -> Result<Self> {
-        Ok(Self::of(&crate::store::config::load(repo)?))
+    /// If the repository's config file can't be read.
+    pub fn read(repo: &Repo) -> Result<Self> {
+        Ok(Self::of(&config::load(repo)?))
     }
 
     /// The tasks in the config file as it is now.

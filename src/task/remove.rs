@@ -47,7 +47,7 @@ pub struct Removed {
 /// # Errors
 /// If something would be taken out of place and `-f` was not given; nothing has been changed then.
 pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Options) -> Result<Removed> {
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let task = tasks.require(name)?.clone();
     let worktree = place::worktree_of(&task, worktrees);
     let tip = match task.branch_ref() {
@@ -329,7 +329,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
     let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
     let went = path.as_deref().is_none_or(|p| !p.exists());
-    let Some(task) = Tasks::now(desk.repo)?.find(&intent.name).cloned() else {
+    let Some(task) = Tasks::read(desk.repo)?.find(&intent.name).cloned() else {
         return Ok(());
     };
     // Nothing goes that is not in the trash: the removal was cut off before it came to preserving.

@@ -22,7 +22,7 @@ use crate::store::record::{Found, Intent, Record, intents};
 /// If the new name is taken or git refuses the new branch; nothing has been changed then.
 pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
     let held = desk.lock()?;
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let task = tasks.require(old.as_str())?.clone();
     if let Some(other) = tasks.all.iter().find(|t| t.slug.twin_key() == new.twin_key() && t.slug != *old) {
         return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
@@ -67,7 +67,7 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
         }
         Err(failure) => {
             // Before the branch has its new name nothing has been changed.
-            if Tasks::now(desk.repo)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
+            if Tasks::read(desk.repo)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
                 intent.done()?;
             }
             Err(failure)
@@ -87,7 +87,9 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let old = Slug::try_from(intent.name.as_str())?;
     let new = Slug::try_from(intent.record.text("new").unwrap_or_default().as_str())?;
     let branch = intent.record.text("branch").filter(|b| !b.is_empty());
-    if Tasks::now(desk.repo)?.find(old.as_str()).is_none() && Tasks::now(desk.repo)?.find(new.as_str()).is_none() {
+    if Tasks::read(desk.repo)?.find(old.as_str()).is_none()
+        && Tasks::read(desk.repo)?.find(new.as_str()).is_none()
+    {
         return Ok(());
     }
     if let (Some(from), Some(to), Some(tip)) =
@@ -124,7 +126,7 @@ fn finish_branch(desk: &Desk<'_>, from: &str, to: &str, tip: ObjectId) -> Result
 }
 
 fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> Result<Task> {
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let worktrees = desk.repo.worktrees()?;
     let task = tasks.find(old.as_str()).or_else(|| tasks.find(new.as_str()));
     let task = task.ok_or_else(|| Failure::fatal(format!("no such task: '{old}'")))?.clone();

@@ -105,7 +105,7 @@ impl Repair<'_, '_> {
 
     fn worktrees(&mut self) -> Result<()> {
         let repo = self.desk.repo;
-        let tasks = Tasks::now(repo)?;
+        let tasks = Tasks::read(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let Some(worktree) = place::worktree_of(task, &all) else { continue };
@@ -155,7 +155,7 @@ impl Repair<'_, '_> {
 
     fn branches(&mut self) -> Result<()> {
         let repo = self.desk.repo;
-        let tasks = Tasks::now(repo)?;
+        let tasks = Tasks::read(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let Some(full) = task.branch_ref() else { continue };
@@ -222,7 +222,7 @@ impl Repair<'_, '_> {
     fn notes(&mut self) -> Result<()> {
         let repo = self.desk.repo;
         let Some(main) = repo.main_worktree() else { return Ok(()) };
-        let tasks = Tasks::now(repo)?;
+        let tasks = Tasks::read(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let link = main.join(notes::relative_path(&task.slug));

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
 use super::upstream::{self, Upstream};
@@ -96,7 +97,7 @@ impl View {
         let trash = trash::entries(desk.repo)?;
         let mut used: HashSet<_> = trash.into_iter().map(|e| e.slug).collect();
         used.extend(names::used(desk.repo)?);
-        Ok(View { tasks: Tasks::now(desk.repo)?, worktrees: desk.repo.worktrees()?, used })
+        Ok(View { tasks: Tasks::read(desk.repo)?, worktrees: desk.repo.worktrees()?, used })
     }
 }
 
@@ -270,6 +271,9 @@ fn require_unused(view: &View, before: &[NewTask], slug: &Slug, reuse: bool) -> 
     let twin = slug.twin_key();
     if before.iter().any(|n| n.task.slug.twin_key() == twin) {
         return Err(Failure::fatal(format!("task '{slug}' is named twice")));
+    }
+    if let Some((_, failure)) = view.tasks.bad.iter().find(|(n, _)| n.to_str_lossy().to_lowercase() == twin) {
+        return Err(Failure::fatal(format!("the name '{slug}' is taken: {failure}")));
     }
     if let Some(task) = view.tasks.all.iter().find(|t| t.slug.twin_key() == twin) {
         let branch = task.own_branch().or(task.tracked()).unwrap_or_default();

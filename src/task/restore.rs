@@ -71,7 +71,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
 
 fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let slug = Slug::try_from(name)?;
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let worktrees = desk.repo.worktrees()?;
     let known = tasks.find(name);
     if let Some(task) = known
@@ -272,7 +272,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         adopts: false,
         clone: record.text("clone").as_deref() == Some("true"),
     };
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     if tasks.find(&intent.name).is_some_and(|t| t.state.is_live()) {
         let slug = Slug::try_from(intent.name.as_str())?;
         return if half.path.exists() { notes::link_in_main(desk, &half.path, &slug) } else { Ok(()) };

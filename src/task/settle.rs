@@ -52,7 +52,7 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         clone: record.text("clone").as_deref() == Some("true"),
     };
     let held = desk.lock()?;
-    let tasks = Tasks::now(desk.repo)?;
+    let tasks = Tasks::read(desk.repo)?;
     let made =
         tasks.find(&intent.name).filter(|t| t.state.is_live() && t.branch_ref() == half.branch).cloned();
     match made {

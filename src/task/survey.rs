@@ -7,6 +7,7 @@ use gix::bstr::BString;
 
 use super::{Desk, State, Task, note, notes, place};
 use crate::error::Result;
+use crate::git::graph::ahead_behind_through_git;
 use crate::git::process::Git;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
@@ -103,7 +104,7 @@ fn begin(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Standin
         ahead: None,
         behind: None,
         dirty: None,
-        operation: worktree.and_then(Worktree::operation),
+        operation: place::operation_of(task, worktrees)?,
         locked: worktree.and_then(|w| w.locked.clone()),
         conflicts: Vec::new(),
         goal: None,
@@ -148,6 +149,20 @@ fn count(desk: &Desk<'_>, standings: &mut [Standing]) {
             Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standings[i].task.slug)),
         }
     }
+    // The commits of a clone are there until it is ready; those of the base are there too, borrowed.
+    for standing in standings.iter_mut() {
+        let clone = standing.task.clone.as_deref().filter(|path| path.exists());
+        let (Some(path), Some(head), Some((_, base))) = (clone, standing.head, &standing.base) else {
+            continue;
+        };
+        match ahead_behind_through_git(&Git::at(path), head, *base) {
+            Ok(counted) => {
+                standing.ahead = Some(counted.ahead);
+                standing.behind = Some(counted.behind);
+            }
+            Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standing.task.slug)),
+        }
+    }
 }
 
 fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Worktree]) {
@@ -178,7 +193,8 @@ fn forecast(desk: &Desk<'_>, standings: &mut [Standing]) -> Result<()> {
     let (at, pairs): (Vec<usize>, Vec<_>) = standings
         .iter()
         .enumerate()
-        .filter(|(_, s)| s.task.own_branch().is_some() && s.ahead > Some(0) && s.behind > Some(0))
+        .filter(|(_, s)| s.task.own_branch().is_some() && s.task.clone.is_none())
+        .filter(|(_, s)| s.ahead > Some(0) && s.behind > Some(0))
         .filter_map(|(i, s)| Some((i, (s.head?, s.base.as_ref()?.1))))
         .unzip();
     if pairs.is_empty() {

@@ -10,6 +10,7 @@ use crate::config::Sync;
 use crate::error::{Failure, Result};
 use crate::git::process::Git;
 use crate::git::worktree::Worktree;
+use crate::text::escape_controls;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn sync(
     let Some(path) = place::path_of(task, worktrees) else {
         return Err(Failure::fatal(format!("task '{slug}' has no worktree")));
     };
-    if let Some(operation) = place::worktree_of(task, worktrees).and_then(Worktree::operation) {
+    if let Some(operation) = place::operation_of(task, worktrees)? {
         return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
             .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
     }
@@ -123,8 +124,18 @@ fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Resu
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
     let options = format!("branch.{own}.mergeOptions=");
-    let cmd =
-        git.cmd(["-c", &options, "merge", "--quiet", "--no-edit", "--commit", "--no-squash", "-m", &message]);
+    let cmd = git.cmd([
+        "-c",
+        &options,
+        "merge",
+        "--quiet",
+        "--no-edit",
+        "--ff",
+        "--commit",
+        "--no-squash",
+        "-m",
+        &message,
+    ]);
     settle(cmd.arg(tip.to_string()).output()?, task, path, "merge")
 }
 
@@ -151,12 +162,31 @@ fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &
             .into_failure()
             .context(format!("task '{}' could not be brought up to date", task.slug)));
     }
-    let message =
-        format!("the {what} of '{}' stopped; it is left as it is in '{}'", task.slug, path.display());
+    let conflicts = match unmerged(path)? {
+        paths if paths.is_empty() => String::new(),
+        paths => format!(" with conflicts in {paths}"),
+    };
+    let message = format!(
+        "the {what} of '{}' stopped{conflicts}; it is left as it is in '{}'",
+        task.slug,
+        path.display()
+    );
     Err(Failure::negative(message).hint(
         "taskConflict",
         format!("Resolve it there and go on with 'git {what} --continue', or take it back with 'git {what} --abort'."),
     ))
+}
+
+/// The unmerged paths, the first few by name.
+fn unmerged(path: &Path) -> Result<String> {
+    const SHOWN: usize = 5;
+    let out = Git::at(path).cmd(["diff", "--name-only", "-z", "--diff-filter=U"]).poll().run()?;
+    let names: Vec<_> = out.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
+    let mut text = names.iter().take(SHOWN).map(|n| escape_controls(n)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    Ok(text)
 }
 
 /// A tracking task only ever moves forwards, so that work made in it is not left behind.

@@ -1,4 +1,6 @@
-//! A table for eyes: columns as wide as their widest cell, the last one cut at the terminal's edge.
+//! A table for eyes: columns as wide as their widest cell, lines cut at the terminal's edge.
+
+use std::borrow::Cow;
 
 use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 
@@ -44,21 +46,16 @@ pub fn render(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>, color: 
     let head: Vec<Cell> = header.iter().map(|h| Cell::new(*h).style(Style::new().dim())).collect();
     for row in std::iter::once(&head).chain(rows) {
         let mut line = String::new();
-        let mut taken = 0;
         for (at, (&column, &column_width)) in used.iter().zip(&widths).enumerate() {
             let cell = &row[column];
             let last = at + 1 == used.len();
-            let text = match (last, width) {
-                (true, Some(width)) => {
-                    truncate_str(&cell.text, width.saturating_sub(taken).max(8), "…").into_owned()
-                }
-                (true, None) => cell.text.clone(),
-                (false, _) => pad_str(&cell.text, column_width, Alignment::Left, None).into_owned(),
+            let text = match last {
+                true => Cow::Borrowed(cell.text.as_str()),
+                false => pad_str(&cell.text, column_width, Alignment::Left, None),
             };
-            taken += column_width + 2;
             match &cell.style {
                 Some(style) if color => {
-                    line.push_str(&style.clone().force_styling(true).apply_to(text).to_string());
+                    line.push_str(&style.clone().force_styling(true).apply_to(&text).to_string());
                 }
                 _ => line.push_str(&text),
             }
@@ -66,7 +63,12 @@ pub fn render(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>, color: 
                 line.push_str("  ");
             }
         }
-        out.push_str(line.trim_end());
+        // A line that wraps would make the table unreadable, and a watched one jump.
+        let line = line.trim_end();
+        match width {
+            Some(width) => out.push_str(&truncate_str(line, width, "…")),
+            None => out.push_str(line),
+        }
         out.push('\n');
     }
     out

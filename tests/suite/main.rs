@@ -10,13 +10,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod add;
+mod add_base;
+mod add_options;
+mod add_races;
 mod clone;
 mod completion;
 mod crash;
+mod diff;
 mod generated;
 mod harness;
 mod install;
 mod layers;
+mod list;
 mod manual;
 mod move_rename;
 mod project;
@@ -26,4 +32,6 @@ mod remove;
 mod repair;
 mod restore;
 mod restore_states;
+mod state;
+mod sync;
 mod usage;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
+use super::view;
 use crate::commands::{Cx, Reporter, trust};
 use crate::config::team::Event;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
@@ -12,6 +13,7 @@ use crate::paths::path_bytes;
 use crate::task::create;
 use crate::task::record::Tasks;
 use crate::task::request::{self, NewTask, Request, View};
+use crate::task::survey::{Wanted, survey};
 use crate::task::{Branch, Desk, Slug, Task, events, plan, settle};
 use crate::ui::listing::{self, Record};
 
@@ -129,7 +131,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         cx.write(listing::json(&made))?;
     }
     if !args.dry_run && code == EXIT_DONE {
-        warn_of_many(cx);
+        warn_of_many(cx)?;
     }
     Ok(code)
 }
@@ -140,7 +142,7 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
     if let Some(file) = &args.from {
         let text = std::fs::read_to_string(absolute(file))
             .or_fatal(|| format!("could not open '{}'", file.display()))?;
-        let tasks = Tasks::read(desk.repo);
+        let tasks = Tasks::read(desk.repo)?;
         let plan = plan::parse(&text, &file.to_string_lossy(), |name| tasks.find(name).is_some())?;
         let base = args.base.clone().or(plan.base);
         let request = |task: plan::PlanTask| Request {
@@ -207,7 +209,7 @@ fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut
         let (task, path) = (new.task.clone(), new.path.clone());
         let done = new.finish(desk, !args.no_setup);
         if args.json {
-            made.push(record(&task, &path));
+            made.push(record(desk, &task.slug)?);
         } else {
             cx.print(path_bytes(&path))?;
         }
@@ -227,15 +229,11 @@ fn raise(cx: &Cx, desk: &Desk<'_>, args: &Args, task: &Task, path: &Path) -> Res
     events::raise(desk, Event::Added, task, Some(path))
 }
 
-fn record(task: &Task, path: &Path) -> Record {
-    let mut record = Record::default();
-    record.text("task", task.slug.as_str());
-    record.text("state", task.state.as_str());
-    record.maybe("branch", task.branch_ref());
-    record.text("worktree", path_bytes(path));
-    record.maybe("base", task.base.clone());
-    record.maybe("start", task.start.map(|id| id.to_string()));
-    record
+/// The same as `git task list` says of it, its state after the setup included.
+fn record(desk: &Desk<'_>, name: &Slug) -> Result<Record> {
+    let task = Tasks::read(desk.repo)?.require(name.as_str())?.clone();
+    let standing = survey(desk, &[task], &desk.repo.worktrees()?, Wanted::ALL)?.remove(0);
+    Ok(view::record(&standing))
 }
 
 /// What `-n` says of a task.
@@ -249,9 +247,10 @@ fn describe(new: &NewTask) -> String {
     format!("Would create task '{}': {branch}, in '{}'", new.task.slug, new.path.display())
 }
 
-fn warn_of_many(cx: &Cx) {
-    let live = Tasks::read(&cx.repo).all.iter().filter(|t| t.state.is_live()).count();
+fn warn_of_many(cx: &Cx) -> Result<()> {
+    let live = Tasks::read(&cx.repo)?.all.iter().filter(|t| t.state.is_live()).count();
     if live > cx.settings.limit {
         cx.ui.warning(&format!("{live} tasks are live; task.limit is {}", cx.settings.limit));
     }
+    Ok(())
 }

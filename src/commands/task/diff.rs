@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use gix::ObjectId;
 
 use super::place;
-use crate::commands::Cx;
+use crate::commands::{Cx, Reporter};
 use crate::error::{EXIT_DONE, Failure, Result};
 use crate::git::diff::with_untracked;
 use crate::git::process::{Git, code_of};
-use crate::task::Task;
+use crate::task::own;
 
 /// Show a task's changes since its start, uncommitted ones included
 #[derive(ClapArgs, Debug)]
@@ -34,23 +33,6 @@ pub struct PatchArgs {
     pub output: Option<PathBuf>,
 }
 
-/// Where a task's own changes begin: its start, or the commit up to which the base was brought in since.
-fn beginning(cx: &Cx, task: &Task, git: &Git) -> Result<ObjectId> {
-    let start = task
-        .start
-        .ok_or_else(|| Failure::fatal(format!("it is not known where task '{}' started", task.slug)))?;
-    let base = task.base.as_deref().map(|b| cx.repo.find_branch(b)).transpose()?.flatten();
-    let Some((_, base)) = base else { return Ok(start) };
-    let output = git.cmd(["merge-base", "HEAD", &base.to_string()]).poll().output()?;
-    if output.code() != 0 {
-        return Ok(start);
-    }
-    let merged = crate::git::parse_id(output.stdout.trim_ascii_end())?;
-    let newer =
-        git.cmd(["merge-base", "--is-ancestor", &start.to_string(), &merged.to_string()]).poll().output()?;
-    Ok(if newer.code() == 0 { merged } else { start })
-}
-
 /// `git task diff`
 ///
 /// # Errors
@@ -58,7 +40,8 @@ fn beginning(cx: &Cx, task: &Task, git: &Git) -> Result<ObjectId> {
 pub fn diff(cx: &Cx, args: &DiffArgs) -> Result<u8> {
     let (task, path) = place::find(cx, args.task.as_deref())?;
     let git = Git::at(&path);
-    let from = beginning(cx, &task, &git)?;
+    let reporter = Reporter::new(&cx.ui);
+    let from = own::tree_before(&git, &own::beginnings(&cx.desk(&reporter), &task, &git)?)?;
     // A file that git doesn't know yet is part of the work too; an index of our own shows it without adding it.
     let status = with_untracked(&cx.repo, &path, from, &args.rest, cx.ui.color_out)?;
     Ok(u8::try_from(code_of(status)).unwrap_or(1))
@@ -71,14 +54,15 @@ pub fn diff(cx: &Cx, args: &DiffArgs) -> Result<u8> {
 pub fn patch(cx: &Cx, args: &PatchArgs) -> Result<u8> {
     let (task, path) = place::find(cx, args.task.as_deref())?;
     let git = Git::at(&path);
-    let from = beginning(cx, &task, &git)?;
-    let range = format!("{from}..HEAD");
-    if git.cmd(["rev-list", "--count", "-n1", "--no-merges", &range]).line()? == "0" {
+    let reporter = Reporter::new(&cx.ui);
+    let not: Vec<_> =
+        own::beginnings(&cx.desk(&reporter), &task, &git)?.iter().map(|id| format!("^{id}")).collect();
+    if git.cmd(["rev-list", "--count", "-n1", "--no-merges", "HEAD"]).args(&not).line()? == "0" {
         return Err(Failure::negative(format!("task '{}' has no commit of its own", task.slug)));
     }
     // As git format-patch: into the current directory, their names on standard output.
     let dir = args.output.as_ref().map_or_else(|| cx.context.cwd.clone(), |dir| cx.context.cwd.join(dir));
-    let cmd = git.cmd(["format-patch", "-o"]).arg(dir).arg(&range);
+    let cmd = git.cmd(["format-patch", "-o"]).arg(dir).arg("HEAD").args(&not);
     cx.write(cmd.run()?)?;
     Ok(EXIT_DONE)
 }

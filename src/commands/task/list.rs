@@ -46,7 +46,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     if let Some(seconds) = &args.watch {
         return watch(cx, args, &states, crate::duration::parse(seconds)?);
     }
-    let (standings, here) = look(cx, args, &states, &Tasks::read(&cx.repo))?;
+    let (standings, here) = look(cx, args, &states, &Tasks::read(&cx.repo)?)?;
     if args.listing.for_scripts()? {
         let records: Vec<_> = standings.iter().map(view::record).collect();
         cx.write(args.listing.render(&records, view::KEYS)?)?;
@@ -127,7 +127,11 @@ fn watch(cx: &Cx, args: &Args, states: &[State], pause: Duration) -> Result<u8> 
             Ok((standings, here)) => draw(cx, &standings, here.as_deref()),
             Err(failure) => break Err(failure),
         };
-        let frame = if is_terminal { over_the_last(&picture) } else { format!("{picture}\n") };
+        let frame = if is_terminal {
+            over_the_last(&picture, usize::from(term.size().0))
+        } else {
+            format!("{picture}\n")
+        };
         if let Err(failure) =
             cx.write(frame).and_then(|()| cx.ui.flush().or_fatal(|| "could not write to standard output"))
         {
@@ -143,12 +147,20 @@ fn watch(cx: &Cx, args: &Args, states: &[State], pause: Duration) -> Result<u8> 
     shown
 }
 
-/// Home, each line followed by "clear to the end of the line", then "clear to the end of the screen".
-fn over_the_last(picture: &str) -> String {
+/// Home, each line followed by "clear to the end of the line", then "clear to the end of the screen". What
+/// is taller than the terminal would scroll, and the next picture would not cover it: it is cut and counted.
+fn over_the_last(picture: &str, height: usize) -> String {
+    let lines = picture.lines().count();
+    // One line for the cursor and, if need be, one for the count.
+    let room = height.saturating_sub(1).max(2);
+    let shown = if lines > room { room - 1 } else { lines };
     let mut frame = String::from("\x1b[H");
-    for line in picture.lines() {
+    for line in picture.lines().take(shown) {
         frame.push_str(line);
         frame.push_str("\x1b[K\r\n");
+    }
+    if shown < lines {
+        frame.push_str(&format!("… and {} more\x1b[K\r\n", lines - shown));
     }
     frame.push_str("\x1b[J");
     frame

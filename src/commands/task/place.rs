@@ -24,7 +24,7 @@ pub struct Args {
 pub fn find(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
-    let tasks = Tasks::read(&cx.repo);
+    let tasks = Tasks::read(&cx.repo)?;
     let worktrees = cx.repo.worktrees()?;
     let named: Vec<String> = name.map(str::to_owned).into_iter().collect();
     let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);

@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
-    let tasks = Tasks::read(&cx.repo);
+    let tasks = Tasks::read(&cx.repo)?;
     let worktrees = cx.repo.worktrees()?;
     let named: Vec<String> = args.task.iter().cloned().collect();
     let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);

@@ -41,7 +41,7 @@ pub fn run(cx: &Cx, args: &Args, action: Action) -> Result<u8> {
     interrupt::watch();
     settle::settle_all(&desk, false)?;
     let worktrees = cx.repo.worktrees()?;
-    let names = place::named_or_current(&desk, &args.tasks, &Tasks::read(&cx.repo), &worktrees)?;
+    let names = place::named_or_current(&desk, &args.tasks, &Tasks::read(&cx.repo)?, &worktrees)?;
     cx.each(&names, |name| {
         let (task, raised) = life::change(&desk, name, action, args.reason.as_deref(), &worktrees)?;
         cx.ui.note(&format!("Task '{}' is {}", task.slug, task.state));

@@ -38,7 +38,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         (false, true) => Sync::Merge,
         (false, false) => cx.settings.sync,
     };
-    let tasks = Tasks::read(&cx.repo);
+    let tasks = Tasks::read(&cx.repo)?;
     let worktrees = cx.repo.worktrees()?;
     let names = place::named_or_current(&desk, &args.tasks, &tasks, &worktrees)?;
     cx.each(&names, |name| {

@@ -79,7 +79,7 @@ impl History {
 }
 
 fn through_git(repo: &Repo, tip: ObjectId, base: ObjectId) -> AheadBehind {
-    repo.ahead_behind_through_git(tip, base).unwrap()
+    ahead_behind_through_git(repo.git(), tip, base).unwrap()
 }
 
 /// Compares the groups of a history, each with one base and several tips, and a few pairs across groups.

@@ -1,0 +1,175 @@
+//! `git task sync`.
+
+use crate::support::*;
+
+fn begin(sandbox: &Sandbox) -> (std::path::PathBuf, std::path::PathBuf) {
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    (dir, path)
+}
+
+#[test]
+fn the_base_comes_in_by_merge_or_rebase() {
+    for (how, parents) in [(&["--merge"][..], 3), (&["--rebase"], 2), (&[], 3)] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        sandbox.commit(&path, "a", "a\n", "Work");
+        sandbox.task(&path, ["sync"]).ok().prints("").says("up to date");
+        let main = sandbox.commit(&dir, "m", "m\n", "Main");
+        sandbox.task(&dir, ["sync", "x"].iter().chain(how)).ok();
+        let ids = sandbox.git(&path, ["rev-list", "--parents", "-n1", "HEAD"]).ok().stdout;
+        assert_eq!(ids.split_whitespace().count(), parents, "{how:?}");
+        assert!(path.join("m").exists() && path.join("a").exists());
+        sandbox.git(&path, ["merge-base", "--is-ancestor", &main, "HEAD"]).ok();
+        sandbox.task(&path, ["sync"]).ok().says("up to date");
+        sandbox.git(&path, ["status", "--porcelain"]).ok().prints("");
+        // Only its own work is its own, whichever way the base came in.
+        let diff = sandbox.task(&dir, ["diff", "x", "--", "--name-only"]).ok().stdout;
+        assert_eq!(diff, "a\n", "{how:?}");
+    }
+}
+
+#[test]
+fn configuration_for_pulls_does_not_stop_it() {
+    for (key, value) in [
+        ("merge.ff", "only"),
+        ("merge.ff", "false"),
+        ("branch.x.mergeOptions", "--no-commit"),
+        ("branch.x.mergeOptions", "--squash"),
+        ("pull.rebase", "true"),
+    ] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        sandbox.git(&dir, ["config", key, value]).ok();
+        let main = sandbox.commit(&dir, "m", "m\n", "Main");
+        sandbox.task(&path, ["sync"]).ok();
+        assert_eq!(sandbox.commit_id(&path, "HEAD"), main, "{key}={value}: an empty task is moved along");
+        sandbox.commit(&path, "a", "a\n", "Work");
+        sandbox.commit(&dir, "m", "n\n", "More");
+        sandbox.task(&path, ["sync"]).ok();
+        assert_eq!(sandbox.commit_id(&path, "HEAD^2"), sandbox.commit_id(&dir, "main"), "{key}={value}");
+    }
+}
+
+#[test]
+fn a_task_without_work_stays_empty() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.commit(&dir, "m", "m\n", "Main");
+    sandbox.task(&path, ["sync"]).ok();
+    sandbox.refuses(&path, ["ready"], 128, "no commit of its own");
+    sandbox.task(&dir, ["list", "--format=%(ahead) %(behind)"]).ok().prints("0 0\n");
+    sandbox.task(&dir, ["rm", "x"]).ok();
+    sandbox.task(&dir, ["list", "-a", "--format=%(state)"]).ok().prints("dropped\n");
+}
+
+#[test]
+fn a_conflict_is_left_as_git_leaves_it() {
+    for how in ["merge", "rebase"] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        sandbox.commit(&path, "README", "theirs\n", "Work");
+        sandbox.commit(&dir, "README", "ours\n", "Main");
+        let run = sandbox.task(&dir, ["sync", "x", &format!("--{how}")]).fails(1).prints("");
+        run.clone().says("error: ").says(&path.display().to_string()).says(&format!("git {how} --continue"));
+        run.says("README").assert_one_error();
+        sandbox.git(&path, ["ls-files", "-u"]).ok().says("");
+        assert!(std::fs::read_to_string(path.join("README")).unwrap().contains("<<<<<<<"));
+        sandbox.task(&dir, ["list", "--format=%(operation)"]).ok().prints(&format!("{how}\n"));
+        sandbox.refuses(&dir, ["sync", "x"], 128, &format!("a {how} is in progress"));
+        sandbox.write(&path, "README", "both\n");
+        sandbox.git(&path, ["add", "README"]).ok();
+        sandbox.sh(&path, &format!("GIT_EDITOR=true git {how} --continue")).ok();
+        sandbox.task(&path, ["sync"]).ok().says("up to date");
+        sandbox.task(&path, ["ready"]).ok();
+        let diff = sandbox.task(&dir, ["diff", "x", "--", "--numstat"]).ok().stdout;
+        assert_eq!(diff, "1\t1\tREADME\n", "{how}");
+    }
+}
+
+#[test]
+fn uncommitted_work_is_not_touched() {
+    for how in ["--merge", "--rebase"] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        sandbox.commit(&path, "a", "a\n", "Work");
+        sandbox.commit(&dir, "README", "ours\n", "Main");
+        sandbox.write(&path, "README", "mine\n");
+        let head = sandbox.commit_id(&path, "HEAD");
+        sandbox.task(&path, ["sync", how]).fails(128).prints("").assert_one_error();
+        assert_eq!(std::fs::read_to_string(path.join("README")).unwrap(), "mine\n");
+        assert_eq!(sandbox.commit_id(&path, "HEAD"), head);
+        sandbox.task(&dir, ["list", "--format=%(dirty)%(operation)"]).ok().prints("1\n");
+    }
+}
+
+#[test]
+fn predecessors_come_in_too_and_are_not_its_own_work() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let a = sandbox.task(&dir, ["add", "a"]).ok().path();
+    let b = sandbox.task(&dir, ["add", "b"]).ok().path();
+    sandbox.commit(&a, "a1", "1\n", "A1");
+    let c = sandbox.task(&dir, ["add", "c", "--after", "a", "--after", "b"]).ok().path();
+    let d = sandbox.task(&dir, ["add", "d", "--after", "a"]).ok().path();
+    for (path, file) in [(&b, "b1"), (&a, "a2"), (&c, "c1"), (&d, "d1"), (&dir, "m1")] {
+        sandbox.commit(path, file, "1\n", "More");
+    }
+    for (task, path, files) in
+        [("c", &c, ["a1", "a2", "b1", "c1", "m1"]), ("d", &d, ["a1", "a2", "d1", "d1", "m1"])]
+    {
+        sandbox.task(&dir, ["sync", task]).ok();
+        for file in files {
+            assert!(path.join(file).exists(), "{file} in {task}");
+        }
+        let own = sandbox.task(&dir, ["diff", task, "--", "--name-only"]).ok().stdout;
+        assert_eq!(own, format!("{task}1\n"), "what was brought in is not the task's own");
+        let mails = sandbox.task(&dir, ["patch", task, "-o", &format!("../mails-{task}")]).ok().stdout;
+        assert_eq!(mails.lines().count(), 1, "{mails}");
+    }
+    // One that has landed came in with the base.
+    sandbox.git(&dir, ["merge", "-q", "a"]).ok();
+    sandbox.task(&dir, ["rm", "a"]).ok();
+    sandbox.task(&dir, ["sync", "d"]).ok();
+    sandbox.git(&d, ["merge-base", "--is-ancestor", "main", "HEAD"]).ok();
+}
+
+#[test]
+fn several_and_what_stops_one() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "a", "b", "c"]).ok();
+    sandbox.commit(sandbox.path("repo-worktrees/b"), "README", "theirs\n", "Work");
+    let main = sandbox.commit(&dir, "README", "ours\n", "Main");
+    sandbox.task(&dir, ["sync", "a", "b", "c"]).fails(1).prints("").assert_one_error();
+    assert_eq!(sandbox.commit_id(&dir, "a"), main);
+    assert_eq!(sandbox.commit_id(&dir, "c"), main);
+    sandbox.git(&dir, ["config", "task.sync", "odd"]).ok();
+    sandbox.refuses(&dir, ["sync", "a"], 128, "bad config value 'odd' for 'task.sync'");
+}
+
+#[test]
+fn a_tracking_task_moves_forwards_only() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "t", "--track", "main"]).ok().path();
+    let own = sandbox.commit(&path, "t", "t\n", "A commit in it");
+    sandbox.task(&path, ["sync"]).ok();
+    assert_eq!(sandbox.commit_id(&path, "HEAD"), own);
+    sandbox.commit(&dir, "m", "m\n", "Main");
+    sandbox.task(&path, ["sync"]).fails(128).assert_one_error();
+    assert_eq!(sandbox.commit_id(&path, "HEAD"), own);
+}
+
+#[test]
+fn a_base_that_is_gone_is_named() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.git(&dir, ["branch", "dev"]).ok();
+    let path = sandbox.task(&dir, ["add", "x", "--base", "dev"]).ok().path();
+    sandbox.commit(&path, "a", "a\n", "Work");
+    sandbox.git(&dir, ["branch", "-qD", "dev"]).ok();
+    sandbox.refuses(&path, ["sync"], 128, "the base of task 'x' is gone: 'dev'");
+    sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("x\n");
+    sandbox.task(&path, ["diff"]).ok();
+}

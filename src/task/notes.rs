@@ -78,7 +78,8 @@ fn hide(note: &Path) -> Result<()> {
     let ignore = note.with_file_name(".gitignore");
     match fs::symlink_metadata(&ignore) {
         Ok(_) => Ok(()),
-        Err(_) => atomic::write(&ignore, b"*\n"),
+        // Nothing that a power cut could cost anybody: it is not worth a sync.
+        Err(_) => fs::write(&ignore, b"*\n").or_fatal(|| format!("could not write '{}'", ignore.display())),
     }
 }
 

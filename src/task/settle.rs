@@ -5,6 +5,7 @@ use super::record::Tasks;
 use super::{Desk, State, notes};
 use crate::error::Result;
 use crate::git::parse_id;
+use crate::store::lock::StateLock;
 use crate::store::record::{Found, intents};
 
 /// Settles every intent whose process is dead, and says what was done.
@@ -16,8 +17,13 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     if !unsettled && !desk.repo.state_dir().join("intents").exists() {
         return Ok(Vec::new());
     }
-    let held = desk.lock()?;
-    let found = intents(&desk.repo.state_dir(), &held)?;
+    let state_dir = desk.repo.state_dir();
+    // Who only looks leaves the configuration's lock alone too.
+    let held = match dry_run {
+        true => StateLock::acquire(&state_dir, desk.settings.lock_timeout)?,
+        false => desk.lock()?,
+    };
+    let found = intents(&state_dir, &held)?;
     drop(held);
     let mut said = Vec::new();
     for intent in found.into_iter().filter(|i| i.abandoned) {

@@ -228,6 +228,8 @@ fn a_kept_directory_survives_a_kill() {
         sandbox.write(&inner, "file", "only here\n");
         if args[0] == "restore" {
             sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+            // Waits for what is deleted in the background.
+            sandbox.task(&dir, ["prune"]).ok();
         }
         let command = || {
             let mut command = sandbox.command(&dir, "git-task");

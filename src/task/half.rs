@@ -94,7 +94,7 @@ pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
             remove_half_worktree(worktree)?;
         }
     }
-    remove_half_admin(desk, path)
+    Ok(())
 }
 
 fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {

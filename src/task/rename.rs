@@ -87,7 +87,9 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let old = Slug::try_from(intent.name.as_str())?;
     let new = Slug::try_from(intent.record.text("new").unwrap_or_default().as_str())?;
     let branch = intent.record.text("branch").filter(|b| !b.is_empty());
-    if Tasks::now(desk.repo)?.find(old.as_str()).is_none() && Tasks::now(desk.repo)?.find(new.as_str()).is_none() {
+    if Tasks::now(desk.repo)?.find(old.as_str()).is_none()
+        && Tasks::now(desk.repo)?.find(new.as_str()).is_none()
+    {
         return Ok(());
     }
     if let (Some(from), Some(to), Some(tip)) =

@@ -28,7 +28,8 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     let mut said = Vec::new();
     let abandoned: Vec<Found> = found.into_iter().filter(|i| i.abandoned).collect();
     // Of several, one that git can't read would keep the others from being settled.
-    for intent in abandoned.iter().filter(|i| !dry_run && matches!(i.record.kind.as_str(), "add" | "restore")) {
+    for intent in abandoned.iter().filter(|i| !dry_run && matches!(i.record.kind.as_str(), "add" | "restore"))
+    {
         if let Some(path) = intent.record.path("path").filter(|p| !p.as_os_str().is_empty()) {
             half::clear_unreadable(desk, &path)?;
         }

@@ -342,7 +342,8 @@ fn sync() {
 
 #[test]
 fn a_full_disk_takes_nothing() {
-    let cases: [(&[&str], fn(&Sandbox) -> PathBuf); 4] = [
+    type Prepare = fn(&Sandbox) -> PathBuf;
+    let cases: [(&[&str], Prepare); 4] = [
         (&["add", "y"], with_dirty_task),
         (&["ready", "x"], |sandbox| {
             let dir = with_task(sandbox);

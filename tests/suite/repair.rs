@@ -243,14 +243,23 @@ fn links_and_marks() {
 fn an_add_that_is_under_way_is_left_alone() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
-    sandbox.commit(&dir, ".config/git-parallel.toml", "[setup]\nrun = [\"git task repair -n >found; git task repair\"]\n", "Team");
+    sandbox.commit(
+        &dir,
+        ".config/git-parallel.toml",
+        "[setup]\nrun = [\"git task repair -n >found; git task repair\"]\n",
+        "Team",
+    );
     sandbox.task(&dir, ["trust", "--yes"]).ok();
     let path = sandbox.task(&dir, ["add", "x"]).ok().path();
     assert_eq!(fs::read_to_string(path.join("found")).unwrap(), "");
     sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("x open\n");
     // And one whose checkout is still going on: a hook of git's runs in the middle of it.
     let hook = dir.join(".git/hooks/post-checkout");
-    sandbox.write("", &hook, "#!/bin/sh\nunset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE\ngit task repair >/dev/null\n");
+    sandbox.write(
+        "",
+        &hook,
+        "#!/bin/sh\nunset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE\ngit task repair >/dev/null\n",
+    );
     fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let path = sandbox.task(&dir, ["add", "y"]).ok().path();
     assert!(path.join("README").exists());

@@ -83,6 +83,20 @@ fn remove_untouched_note(path: &Path, slug: &Slug) -> Result<()> {
     Ok(())
 }
 
+/// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
+/// read it: it would refuse to do anything with any other worktree.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.path == path && !w.is_main) {
+        if !worktree.missing && !worktree.is_readable() {
+            remove_half_worktree(worktree)?;
+        }
+    }
+    Ok(())
+}
+
 fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
     let ours = worktrees.iter().find(|w| {

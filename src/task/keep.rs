@@ -118,9 +118,22 @@ fn meta(desk: &Desk<'_>, task: &Task, worktree: Option<&Worktree>) -> Result<Rec
         }
     }
     if let Some(clone) = task.clone.as_deref().filter(|p| p.exists()) {
-        let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/stash"];
-        for line in Git::at(clone).cmd(args).run()?.lines() {
+        let git = Git::at(clone);
+        let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"];
+        for line in git.cmd(args).run()?.lines() {
             meta = meta.with("ref", BString::from(line));
+        }
+        // The last one comes first; there may be none.
+        let stashes = git.cmd(["log", "-g", "--format=%H %gs", "refs/stash", "--"]).poll().output()?;
+        for line in stashes.stdout.lines().filter(|_| stashes.status.success()) {
+            meta = meta.with("stash", BString::from(line));
+        }
+        for args in [["symbolic-ref", "-q", "HEAD"], ["rev-parse", "-q", "HEAD"]] {
+            let head = git.cmd(args).poll().output()?;
+            if head.status.success() {
+                meta = meta.with("head", BString::from(head.stdout.trim_ascii_end()));
+                break;
+            }
         }
     }
     Ok(meta)

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 
 use super::record::Tasks;
 use super::{Desk, Slug, State, Task, copy, keep, notes, place};
@@ -185,6 +185,13 @@ fn refuse_work(
             worktree.map(|w| w.path.display().to_string()).unwrap_or_default()
         ))));
     }
+    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists())
+        && clone_has_more(desk, task, clone)?
+    {
+        return Err(force(Failure::fatal(format!(
+            "the clone of task '{slug}' has other branches or stashes with commits that are in no branch here"
+        ))));
+    }
     if options.keep_branch || !matches!(landed, Landed::No) {
         return Ok(());
     }
@@ -202,6 +209,29 @@ fn refuse_work(
 fn in_a_branch(desk: &Desk<'_>, commit: ObjectId) -> Result<bool> {
     let args = ["rev-list", "-n1", &commit.to_string(), "--not", "--branches", "--remotes"];
     Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
+}
+
+/// Whether anything in a clone but the task's branch has commits that no branch here has.
+fn clone_has_more(desk: &Desk<'_>, task: &Task, clone: &Path) -> Result<bool> {
+    let git = Git::at(clone);
+    let own = task.branch_ref().unwrap_or_default();
+    let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/stash"];
+    let mut ids = Vec::new();
+    for line in git.cmd(args).poll().run()?.lines() {
+        if let Some((id, name)) = line.split_once_str(" ").filter(|(_, name)| *name != own.as_bytes()) {
+            ids.push((crate::git::parse_id(id)?, name == b"refs/stash"));
+        }
+    }
+    if !git.cmd(["symbolic-ref", "-q", "HEAD"]).poll().output()?.status.success() {
+        let head = git.cmd(["rev-parse", "-q", "--verify", "HEAD"]).poll().line()?;
+        ids.push((crate::git::parse_id(head.as_bytes())?, false));
+    }
+    for (id, is_stash) in ids {
+        if is_stash || !desk.repo.gix().has_object(id) || !in_a_branch(desk, id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a branch other than the task's own, here or on a remote, contains the tip.

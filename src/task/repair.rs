@@ -25,8 +25,9 @@ pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     repair.core_settings()?;
     repair.leftovers()?;
     repair.found.extend(settle::settle_all(desk, dry_run)?);
-    repair.worktrees()?;
+    // What is known of a branch may be in a worktree that is gone.
     repair.branches()?;
+    repair.worktrees()?;
     repair.notes()?;
     Ok(repair.found)
 }
@@ -130,6 +131,7 @@ impl Repair<'_, '_> {
                         path.display()
                     )) {
                         repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+                        notes::link_in_main(self.desk, &path, &task.slug)?;
                     }
                 }
                 None if worktree.locked.is_some() => {
@@ -146,6 +148,7 @@ impl Repair<'_, '_> {
                     if self.finding(what) {
                         super::keep::keep_what_is_left(self.desk, &task.slug, worktree)?;
                         repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
+                        notes::remove_link(self.desk, &task.slug)?;
                     }
                 }
             }
@@ -225,6 +228,10 @@ impl Repair<'_, '_> {
         let tasks = Tasks::read(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
+            if place::worktree_of(task, &all).is_some_and(|w| w.missing) {
+                // It is known to be away, and with it its note.
+                continue;
+            }
             let link = main.join(notes::relative_path(&task.slug));
             let is_link = fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink());
             let Some(path) = place::path_of(task, &all) else {
@@ -309,13 +316,12 @@ fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<Pa
 
 /// The last commit that a worktree's HEAD was at, by its reflog: where its branch was before it was deleted.
 fn last_commit(worktree: &Worktree) -> Result<Option<ObjectId>> {
-    if worktree.missing {
-        return Ok(None);
-    }
-    let output =
-        Git::at(&worktree.path).cmd(["reflog", "show", "-n1", "--format=%H", "HEAD"]).poll().output()?;
-    if output.status.success() && !output.stdout.is_empty() {
-        return parse_id(output.stdout.trim_ascii_end()).map(Some);
+    if !worktree.missing {
+        let args = ["reflog", "show", "-n1", "--format=%H", "HEAD"];
+        let output = Git::at(&worktree.path).cmd(args).poll().output()?;
+        if output.status.success() && !output.stdout.is_empty() {
+            return parse_id(output.stdout.trim_ascii_end()).map(Some);
+        }
     }
     // git shows no reflog of a HEAD whose branch is gone; the file has it.
     let Ok(text) = fs::read_to_string(worktree.git_dir.join("logs/HEAD")) else { return Ok(None) };

@@ -201,8 +201,16 @@ fn build_clone(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
                 .run()?;
         }
     }
-    match plan.task.branch_ref() {
-        Some(full) => git.cmd(["symbolic-ref", "HEAD", &full]).run().map(drop),
+    // The first one stored is the last in the list.
+    for (_, value) in plan.contents.meta.values.iter().rev().filter(|(key, _)| key == "stash") {
+        if let Some((id, message)) = value.split_once_str(" ") {
+            let (id, message) = (id.to_str_lossy(), message.to_str_lossy());
+            git.cmd(["stash", "store", "--quiet", "-m", &message, &id]).run()?;
+        }
+    }
+    match plan.contents.meta.text("head").or_else(|| plan.task.branch_ref()) {
+        Some(full) if full.starts_with("refs/") => git.cmd(["symbolic-ref", "HEAD", &full]).run().map(drop),
+        Some(id) => git.cmd(["update-ref", "--no-deref", "HEAD", &id]).run().map(drop),
         None => Ok(()),
     }
 }

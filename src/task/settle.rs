@@ -1,10 +1,11 @@
 //! Taking back, or finishing, what a process left half done.
 
-use super::half::{HalfAdded, undo_add};
+use super::half::{self, HalfAdded, undo_add};
 use super::record::Tasks;
 use super::{Desk, State, notes};
 use crate::error::Result;
 use crate::git::parse_id;
+use crate::store::lock::StateLock;
 use crate::store::record::{Found, intents};
 
 /// Settles every intent whose process is dead, and says what was done.
@@ -16,11 +17,24 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     if !unsettled && !desk.repo.state_dir().join("intents").exists() {
         return Ok(Vec::new());
     }
-    let held = desk.lock()?;
-    let found = intents(&desk.repo.state_dir(), &held)?;
+    let state_dir = desk.repo.state_dir();
+    // Who only looks leaves the configuration's lock alone too.
+    let held = match dry_run {
+        true => StateLock::acquire(&state_dir, desk.settings.lock_timeout)?,
+        false => desk.lock()?,
+    };
+    let found = intents(&state_dir, &held)?;
     drop(held);
     let mut said = Vec::new();
-    for intent in found.into_iter().filter(|i| i.abandoned) {
+    let abandoned: Vec<Found> = found.into_iter().filter(|i| i.abandoned).collect();
+    // Of several, one that git can't read would keep the others from being settled.
+    for intent in abandoned.iter().filter(|i| !dry_run && matches!(i.record.kind.as_str(), "add" | "restore"))
+    {
+        if let Some(path) = intent.record.path("path").filter(|p| !p.as_os_str().is_empty()) {
+            half::clear_unreadable(desk, &path)?;
+        }
+    }
+    for intent in abandoned {
         said.push(format!("task '{}': '{}' was cut off", intent.name, intent.record.kind));
         if !dry_run {
             settle_one(desk, intent)?;

@@ -1,1 +1,88 @@
-//! todo
+//! A task that is isolated in a clone.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::restore_states::collect_garbage;
+use crate::support::*;
+
+/// A repository with a task `x` in a clone, with a commit.
+#[track_caller]
+fn begin(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x", "--clone"]).ok().path();
+    assert!(path.join(".git").is_dir());
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    (dir, path)
+}
+
+#[test]
+fn a_dropped_clone_comes_back() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    for n in ["first", "second"] {
+        sandbox.write(&path, "README", format!("{n}\n"));
+        sandbox.git(&path, ["stash", "-q", "-m", n]).ok();
+    }
+    sandbox.git(&path, ["branch", "side"]).ok();
+    sandbox.git(&path, ["switch", "-q", "side"]).ok();
+    let side = sandbox.commit(&path, "side", "side\n", "Side");
+    sandbox.write(&path, "mine", "changed\n");
+    sandbox.write(&path, "staged", "staged\n");
+    sandbox.git(&path, ["add", "staged"]).ok();
+    sandbox.write(&path, "untracked", "untracked\n");
+    let before = Picture::of(&sandbox, &path, &[]);
+    sandbox.task(&dir, ["rm", "x"]).fails(128);
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    assert!(!path.exists());
+    collect_garbage(&sandbox, &dir);
+    sandbox.task(&dir, ["restore", "x"]).ok().prints(&format!("{}\n", path.display()));
+    before.assert_is(&Picture::of(&sandbox, &path, &[]));
+    assert_eq!(sandbox.commit_id(&path, "side"), side);
+    sandbox.git(&path, ["show", "-s", "--format=%s", "x"]).ok().prints("Mine\n");
+    sandbox.git(&path, ["fsck", "--no-dangling"]).ok();
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn its_branch_comes_back_by_ready() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    assert_ne!(sandbox.commit_id(&dir, "x"), sandbox.commit_id(&path, "x"));
+    sandbox.task(&dir, ["ready", "x"]).ok();
+    assert_eq!(sandbox.commit_id(&dir, "x"), sandbox.commit_id(&path, "x"));
+    sandbox.git(&dir, ["merge", "-q", "x"]).ok();
+    sandbox.task(&dir, ["rm", "x"]).ok();
+    sandbox.task(&dir, ["list", "--all", "--format=%(state)"]).ok().prints("integrated\n");
+}
+
+#[test]
+fn commits_that_only_the_clone_has_are_refused_also_after_ready() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.task(&dir, ["ready", "x"]).ok();
+    sandbox.git(&dir, ["merge", "-q", "x"]).ok();
+    sandbox.commit(&path, "later", "later\n", "Later");
+    sandbox.task(&dir, ["rm", "x"]).fails(128).says("in no other branch");
+    assert!(path.exists());
+    // Another branch and a stash are work too.
+    sandbox.task(&dir, ["ready", "x"]).ok();
+    sandbox.git(&dir, ["merge", "-q", "x"]).ok();
+    sandbox.git(&path, ["branch", "side"]).ok();
+    sandbox.git(&path, ["switch", "-q", "side"]).ok();
+    sandbox.commit(&path, "side", "side\n", "Side");
+    sandbox.git(&path, ["switch", "-q", "x"]).ok();
+    sandbox.task(&dir, ["rm", "x"]).fails(128);
+    assert!(path.exists());
+}
+
+#[test]
+fn a_repository_inside_a_clone_is_refused() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    let inner = sandbox.init_with("repo-worktrees/x/inner", &[]);
+    sandbox.task(&dir, ["rm", "-f", "x"]).fails(128).says("inner");
+    assert!(inner.exists() && path.exists());
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert!(fs::read_dir(dir.join(".git/git-parallel/intents")).unwrap().next().is_none());
+}

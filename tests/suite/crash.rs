@@ -127,6 +127,13 @@ fn with_task(sandbox: &Sandbox) -> PathBuf {
     dir
 }
 
+/// Removes `x`. `prune` goes on with what is being deleted in the background, and is there at its end.
+#[track_caller]
+fn remove(sandbox: &Sandbox, dir: &Path) {
+    sandbox.task(dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(dir, ["prune"]).ok();
+}
+
 const DIRTY: &str = " M README\nA  staged\n?? untracked\n";
 
 /// The task's work is in its place, or can be brought there.
@@ -244,7 +251,7 @@ fn rm_of_uncommitted_work_then_repair() {
 fn restore() {
     let prepare = |sandbox: &Sandbox| {
         let dir = with_dirty_task(sandbox);
-        sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        remove(sandbox, &dir);
         dir
     };
     sweep(prepare, &["restore", "x"], |sandbox, dir| {
@@ -278,7 +285,7 @@ fn rename() {
 fn prune() {
     let prepare = |sandbox: &Sandbox| {
         let dir = with_dirty_task(sandbox);
-        sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        remove(sandbox, &dir);
         dir
     };
     sweep(prepare, &["prune", "--expire=now"], |sandbox, dir| {
@@ -335,8 +342,8 @@ fn sync() {
 
 #[test]
 fn a_full_disk_takes_nothing() {
-    type Case = (&'static [&'static str], fn(&Sandbox) -> PathBuf);
-    let cases: [Case; 4] = [
+    type Prepare = fn(&Sandbox) -> PathBuf;
+    let cases: [(&[&str], Prepare); 4] = [
         (&["add", "y"], with_dirty_task),
         (&["ready", "x"], |sandbox| {
             let dir = with_task(sandbox);
@@ -347,7 +354,7 @@ fn a_full_disk_takes_nothing() {
         (&["rm", "-f", "x"], with_dirty_task),
         (&["restore", "x"], |sandbox| {
             let dir = with_dirty_task(sandbox);
-            sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+            remove(sandbox, &dir);
             dir
         }),
     ];

@@ -89,6 +89,10 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     let (task, from) = place::find(cx, Some(&args.task))?;
     let to = crate::task::place::normalise(&cx.context.cwd.join(&args.path));
     let to = if to.is_dir() { to.join(from.file_name().unwrap_or_default()) } else { to };
+    // git would move it into a directory of that name once more.
+    if to.symlink_metadata().is_ok() {
+        return Err(Failure::fatal(format!("target '{}' already exists", to.display())));
+    }
     if task.clone.is_some() {
         return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
     }

@@ -6,23 +6,39 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Failure, OrFatal, Result};
 
+/// How long after the first signal another one is still the same request: the terminal sends Ctrl-C to all of
+/// us, and `git`, which waits for us, hands on what it got.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
+
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on SIGINT, SIGTERM and SIGHUP only set the flag; a second one ends the process at once.
+/// From now on SIGINT, SIGTERM and SIGHUP only set the flag; one that comes later ends the process at once.
 pub fn watch() {
     REQUESTED.get_or_init(|| {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // The order matters: the second signal finds the flag set and dies of it.
-            let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag));
-            // A signal that can't be caught is one that ends us: then there is nothing to set up.
-            let _ = second.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)));
+        for signal in SIGNALS {
+            // A signal that can't be caught is one that ends us: then there is nothing to set up. The handler
+            // itself sets the flag, so that it is there before a child that got the signal too has ended.
+            let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+        }
+        if let Ok(mut signals) = Signals::new(SIGNALS) {
+            std::thread::spawn(move || {
+                let mut first: Option<Instant> = None;
+                for signal in signals.forever() {
+                    if first.get_or_insert_with(Instant::now).elapsed() > SAME_REQUEST {
+                        let _ = signal_hook::low_level::emulate_default_handler(signal);
+                    }
+                }
+            });
         }
         flag
     });
@@ -33,7 +49,7 @@ pub fn watch() {
 /// # Errors
 /// If the signals can't be caught.
 pub fn channel() -> Result<Receiver<()>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).or_fatal(|| "cannot catch signals")?;
+    let mut signals = Signals::new(SIGNALS).or_fatal(|| "cannot catch signals")?;
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for _ in signals.forever() {

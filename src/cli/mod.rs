@@ -7,13 +7,14 @@ mod task;
 mod usage;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::context::Context;
-use crate::error::{EXIT_DONE, Failure, Kind, Result};
+use crate::error::{EXIT_DONE, Failure, Kind, OrFatal, Result};
 use crate::ui::Ui;
 
 /// The three programs.
@@ -87,19 +88,27 @@ where
 /// Usage on standard output and 129 for `-h`, long help and 0 for `--help`, 129 for what makes no sense.
 fn instead_of_running(program: Program, error: &clap::Error, args: &[OsString]) -> u8 {
     match error.kind() {
-        ErrorKind::DisplayVersion => {
-            let _ = error.print();
-            EXIT_DONE
-        }
+        ErrorKind::DisplayVersion => print(error, EXIT_DONE),
         ErrorKind::DisplayHelp => {
-            let _ = error.print();
             let options = args.iter().skip(1).take_while(|a| *a != "--");
             let long = options.filter_map(|a| a.to_str()).any(|a| a.len() > 2 && "--help".starts_with(a));
-            if long { EXIT_DONE } else { Kind::Usage.exit_code() }
+            print(error, if long { EXIT_DONE } else { Kind::Usage.exit_code() })
         }
         _ => {
             Ui::plain().failure(&Failure::usage(usage::complaint(error, &program.command(), args)));
             Kind::Usage.exit_code()
+        }
+    }
+}
+
+/// Prints what was asked for; `code` unless that fails.
+fn print(asked: &clap::Error, code: u8) -> u8 {
+    let printed = asked.print().and_then(|()| std::io::stdout().flush());
+    match printed.or_fatal(|| "could not write to standard output") {
+        Ok(()) => code,
+        Err(failure) => {
+            Ui::plain().failure(&failure);
+            failure.kind.exit_code()
         }
     }
 }

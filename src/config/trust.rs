@@ -49,7 +49,7 @@ fn load(repo: &Repo) -> Result<Vec<u8>> {
     match std::fs::read(path(repo)) {
         Ok(bytes) => Ok(bytes),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(e).or_fatal(|| "could not read the record of trusted commands"),
+        Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path(repo).display())),
     }
 }
 

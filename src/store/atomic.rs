@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::error::{OrFatal, Result};
 
-/// Replaces `path` by `bytes`: temporary file beside it, sync, rename, sync of the directory.
+/// Replaces `path` by `bytes`: temporary file beside it, sync, rename, sync of the directory. A file that is
+/// replaced hands its mode down.
 ///
 /// # Errors
 /// If the file system refuses; `path` is then as it was.
@@ -16,6 +17,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = dir.join(format!(".{name}.tmp-{}", std::process::id()));
     let written = File::create(&temporary).and_then(|mut file| {
+        if let Ok(old) = fs::symlink_metadata(path)
+            && old.is_file()
+        {
+            file.set_permissions(old.permissions())?;
+        }
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)

@@ -17,7 +17,7 @@ pub fn used(repo: &Repo) -> Result<BTreeSet<String>> {
     match fs::read_to_string(path(repo)) {
         Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(e) => Err(e).or_fatal(|| "could not read the list of used names"),
+        Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path(repo).display())),
     }
 }
 

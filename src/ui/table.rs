@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 
+use crate::text::escape_controls;
+
 /// One cell: text that may be shown, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
@@ -12,9 +14,9 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Text as it is; what came from elsewhere has its control characters escaped by the caller.
-    pub fn new(text: impl Into<String>) -> Self {
-        Cell { text: text.into(), style: None }
+    /// Text from anywhere: what could move the cursor or hide is escaped.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Cell { text: escape_controls(text.as_ref().as_bytes()), style: None }
     }
 
     /// Its text without style.

@@ -281,3 +281,22 @@ fn a_failing_checkout_takes_everything_back() {
     sandbox.git(&dir, ["config", "filter.bad.required", "false"]).ok();
     sandbox.task(&dir, ["add", "x"]).ok();
 }
+
+#[test]
+fn ctrl_c_while_git_checks_out_takes_everything_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.sh(&dir, "mkfifo ../never").ok();
+    let wait = format!("echo waiting >/dev/tty; cat '{}'", sandbox.path("never").display());
+    hook(&sandbox, &dir, "post-checkout", &wait);
+    let refs = sandbox.refs(&dir);
+    let config = std::fs::read(dir.join(".git/config")).unwrap();
+    let mut pty = Pty::spawn(&sandbox, &dir, ["git", "task", "add", "x"]);
+    assert_eq!(pty.expect("waiting").send("\x03").wait(), 130, "{}", pty.text());
+    assert_eq!(sandbox.refs(&dir), refs);
+    assert_eq!(std::fs::read(dir.join(".git/config")).unwrap(), config);
+    assert!(!sandbox.path("repo-worktrees/x").exists() && !dir.join("notes").exists());
+    sandbox.git(&dir, ["worktree", "list", "--porcelain"]).ok().does_not_say("x");
+    sandbox.task(&dir, ["repair", "-n"]).ok();
+    assert_sound(&sandbox, &dir);
+}

@@ -68,7 +68,9 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, String>) {
 
 /// Our directory with nothing in it but the lock and an empty place for intents.
 fn is_empty_of_ours(dir: &Path) -> bool {
-    std::fs::read_dir(dir).expect("our directory").flatten().all(|entry| {
+    let Ok(mut entries) = std::fs::read_dir(dir) else { return false };
+    entries.all(|entry| {
+        let entry = entry.expect("a directory can be read to its end");
         let name = entry.file_name();
         name == "lock"
             || name == "intents" && std::fs::read_dir(entry.path()).is_ok_and(|mut all| all.next().is_none())

@@ -15,6 +15,7 @@ use crate::task::record::Tasks;
 use crate::task::request::{self, NewTask, Request, View};
 use crate::task::survey::{Wanted, survey};
 use crate::task::{Branch, Desk, Slug, Task, events, plan, settle};
+use crate::text::escape_controls;
 use crate::ui::listing::{self, Record};
 
 /// Create a task: its branch, its worktree, its metadata and its note
@@ -198,7 +199,7 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
 fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut Vec<Record>) -> Result<()> {
     if args.dry_run {
         for new in &planned {
-            cx.print(describe(new))?;
+            cx.print(escape_controls(describe(new).as_bytes()))?;
         }
         return Ok(());
     }

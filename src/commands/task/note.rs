@@ -4,12 +4,11 @@ use clap::Args as ClapArgs;
 
 use super::place;
 use crate::commands::Cx;
-use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
+use crate::error::{EXIT_DONE, Failure, Result};
 use crate::git::no_vars;
 use crate::git::process::{code_of, shell};
 use crate::task::note::{Section, body_of};
 use crate::task::notes;
-use crate::text::shell_quote;
 use crate::ui::Ui;
 
 /// Print or change a task's note
@@ -77,9 +76,9 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 /// Opens the file in the editor that git would use.
 fn edit(cx: &Cx, path: &std::path::Path, dir: &std::path::Path) -> Result<u8> {
     let editor = cx.repo.cmd(["var", "GIT_EDITOR"]).line()?;
-    let file = String::from_utf8(shell_quote(crate::paths::path_bytes(path)))
-        .or_fatal(|| "the note's path is not UTF-8")?;
-    let status = shell(&format!("{editor} {file}"), dir, no_vars()).foreground()?;
+    // As git does it: the editor is a command line, the file an argument of its own, whatever its name is.
+    let line = format!("{editor} \"$@\"");
+    let status = shell(&line, dir, no_vars()).arg(&editor).arg(path).foreground()?;
     match code_of(status) {
         0 => Ok(EXIT_DONE),
         code => {

@@ -1,29 +1,51 @@
 //! A worktree as objects: what a commit can hold of it, so that it can be taken away and brought back.
 //!
-//! [`take`] makes a commit whose tree has the files as they are on disk (`worktree`), the index (`index` as a
-//! tree, `stages` for unmerged entries, `index-file` as it is), the state of an operation in progress
-//! (`gitdir`), ignored files that the caller names (`ignored`), and texts of the caller's. Its parents are the
-//! commits that nothing but this worktree and its branch holds: the tip, a detached HEAD, what an operation
-//! or a reflog names. Content goes through the clean filters, as it does for `git stash -u`. The worktree
-//! itself, its index and its references are only read.
+//! [`take`] makes a commit that holds it, [`restore_into`] goes the other way. The worktree, its index and its
+//! references are only read. The commit's tree has:
+//!
+//! | entry | what |
+//! | --- | --- |
+//! | `worktree/` | tracked and untracked files as they are on disk, through the clean filters as for `git stash -u` |
+//! | `raw/` | the bytes of changed files that these filters do not give back |
+//! | `ignored/` | ignored files that the caller names, byte for byte |
+//! | `permissions`, `permissions-ignored`, `empty` | modes other than git's two; directories without files |
+//! | `index/` `stages/<n>/` | the index: what is merged, and each stage of what isn't |
+//! | `index-file` | the index itself, if it has flags: unmerged, intent to add, sparse, assumed unchanged |
+//! | `disk-index` | which files of `worktree/` are not on disk, in a sparse checkout |
+//! | `gitdir/` `refs` | the operation under way, sparse patterns; references of this worktree's own |
+//! | `logs/` | the reflogs of HEAD and of the branch |
+//! | `objects/` `tags/` | other objects that the state names |
+//!
+//! and the caller's texts. Its parents are the tip, HEAD, and the newest of the commits that nothing but this
+//! worktree and its branch holds: what the operation, the autostash or a reflog names.
+//!
+//! Not held: ignored files that nobody names; pipes, sockets and devices ([`Taken::lost`]); times, owners, hard
+//! links and extended attributes; on reftable repositories the reflogs (their commits are).
 
 mod contents;
+mod disk;
 mod held;
+mod inside;
+mod place;
 mod restore;
+mod state;
+#[cfg(test)]
+mod tests;
 
 pub use restore::{restore_into, texts_of};
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::ByteSlice;
 
-use super::process::{Cmd, Git};
+use self::disk::Status;
+use self::held::Named;
+use self::place::{Content, FILE, Part, Place};
 use super::worktree::Worktree;
 use super::{Repo, parse_id};
-use crate::error::{OrFatal, Result};
-use crate::paths::path_from;
+use crate::error::Result;
+use crate::paths::path_bytes;
 
 /// What a snapshot is taken of, and what it holds besides.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +62,7 @@ pub struct Request<'a> {
     pub clone: bool,
     /// Texts by name.
     pub texts: &'a [(&'a str, &'a [u8])],
-    /// Ignored files to hold, relative to `path`.
+    /// Ignored files to hold, relative to `path`; a directory with all that is in it.
     pub kept: &'a [PathBuf],
     /// Seconds since the epoch.
     pub now: i64,
@@ -49,129 +71,99 @@ pub struct Request<'a> {
 /// What came of it.
 #[derive(Debug)]
 pub enum Snapshot {
-    /// The commit that holds everything.
-    Taken(ObjectId),
-    /// There is work in other repositories inside the worktree, which no object of this one can hold.
+    /// It was taken.
+    Taken(Taken),
+    /// There is work in other repositories inside the worktree, which no object of this one can hold: the
+    /// directory must stay. There is no snapshot.
     NotByObjects(Vec<PathBuf>),
 }
 
-/// Files of ours for the time of a snapshot; they go with it.
-struct Scratch {
-    dir: PathBuf,
-    git: Git,
+/// A snapshot.
+#[derive(Debug)]
+pub struct Taken {
+    /// The commit that holds everything. Nothing refers to it yet.
+    pub commit: ObjectId,
+    /// What no object can hold: pipes, sockets, devices.
+    pub lost: Vec<PathBuf>,
 }
 
-impl Scratch {
-    fn new(repo: &Repo, git: Git) -> Result<Self> {
-        let unique = format!("snapshot.tmp-{}-{:?}", std::process::id(), std::thread::current().id());
-        let dir = repo.state_dir().join(unique);
-        fs::create_dir_all(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
-        Ok(Scratch { dir, git })
-    }
-
-    /// git with an index of ours of this name.
-    fn with_index<const N: usize>(&self, name: &str, args: [&str; N]) -> Cmd {
-        self.git.cmd(args).env("GIT_INDEX_FILE", self.dir.join(name))
-    }
-
-    fn tree_of(&self, name: &str) -> Result<ObjectId> {
-        parse_id(self.with_index(name, ["write-tree"]).line()?.as_bytes())
-    }
-
-    /// Blobs of these files, byte for byte.
-    fn blobs(&self, paths: &[PathBuf]) -> Result<Vec<ObjectId>> {
-        let plain = paths.iter().all(|p| !crate::paths::path_bytes(p).contains(&b'\n'));
-        if !plain {
-            return paths.iter().map(|p| self.blob(p)).collect();
-        }
-        let list = gix::bstr::join("\n", paths.iter().map(|p| crate::paths::path_bytes(p)));
-        let out = self.git.cmd(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(list).run()?;
-        out.lines().map(parse_id).collect()
-    }
-
-    fn blob(&self, path: &Path) -> Result<ObjectId> {
-        let out = self.git.cmd(["hash-object", "-w", "--no-filters", "--"]).arg(path).line()?;
-        parse_id(out.as_bytes())
-    }
-
-    fn text(&self, bytes: &[u8]) -> Result<ObjectId> {
-        let out = self.git.cmd(["hash-object", "-w", "--stdin"]).stdin(bytes).line()?;
-        parse_id(out.as_bytes())
-    }
-
-    /// A tree of blobs at these paths.
-    fn tree(&self, name: &str, entries: &[(Vec<u8>, &'static str, ObjectId)]) -> Result<ObjectId> {
-        let mut lines = Vec::new();
-        for (path, mode, id) in entries {
-            lines.extend_from_slice(format!("{mode} {id}\t").as_bytes());
-            lines.extend_from_slice(path);
-            lines.push(0);
-        }
-        self.with_index(name, ["update-index", "--add", "-z", "--index-info"]).stdin(lines).run()?;
-        self.tree_of(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays is found by `git task repair`.
-        let _ = fs::remove_dir_all(&self.dir);
-    }
-}
-
-/// Takes a snapshot. Only objects are written.
+/// Takes a snapshot. Only objects are written: in the repository, or in the clone.
 ///
 /// # Errors
-/// If something can't be read: then nothing must be taken away.
+/// If something can't be read or written: then nothing must be taken away.
 pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
     let here = request.path.filter(|p| p.exists());
-    if let Some(path) = here {
-        let inside = contents::other_repositories(&Git::at(path))?;
-        if !inside.is_empty() {
-            return Ok(Snapshot::NotByObjects(inside));
-        }
-    }
-    // A worktree that is gone is still spoken of by its administrative directory, which git then accepts.
-    let git = match (here, request.git_dir) {
-        (Some(path), _) => Git::at(path),
-        (None, Some(git_dir)) => Git::with_git_dir(repo.common_dir(), git_dir),
-        (None, None) => repo.at_home(),
-    };
-    let scratch = Scratch::new(repo, git)?;
-    let mut top: Vec<(&str, &str, ObjectId)> = Vec::new();
+    let git_dir = request.git_dir.filter(|p| p.exists());
+    let place = Place::new(repo, here, git_dir)?;
+    let mut parts: Vec<Part> = Vec::new();
     for (name, text) in request.texts {
-        top.push(("100644 blob", name, scratch.text(text)?));
+        parts.push((name.as_bytes().to_vec(), FILE, Content::Bytes(text.to_vec())));
     }
-    if let Some(git_dir) = request.git_dir {
-        let index = git_dir.join("index");
-        if index.exists() {
-            contents::index(&scratch, &index, &mut top)?;
-            if let Some(path) = here {
-                contents::worktree(&scratch, &index, &mut top)?;
-                contents::ignored(&scratch, path, request.kept, &mut top)?;
+    let mut named = Named::default();
+    let mut head = None;
+    let mut lost = Vec::new();
+    let common_dir = git_dir.filter(|_| request.clone).unwrap_or(repo.common_dir());
+    if let Some(git_dir) = git_dir {
+        let index = contents::index(&place, git_dir, &mut parts)?;
+        match here {
+            Some(path) => {
+                let status = contents::status(&place, path, &index)?;
+                let unseen = disk::unseen(path, &status.ignored, &index.submodules)?;
+                let others = repositories(repo, path, Some(git_dir), &status, &index, &unseen)?;
+                if !others.is_empty() {
+                    return Ok(Snapshot::NotByObjects(others));
+                }
+                contents::worktree(&place, path, &status, &index, &mut parts)?;
+                contents::ignored(path, request.kept, &mut parts)?;
+                if !unseen.empty.is_empty() {
+                    parts.push((b"empty".to_vec(), FILE, Content::Bytes(disk::z_list(&unseen.empty))));
+                }
+                head = status.head;
+                lost = unseen.special;
+            }
+            None => {
+                let out = place.cmd(["rev-parse", "-q", "--verify", "HEAD^{commit}"]).output()?;
+                head = parse_id(out.stdout.trim_ascii()).ok();
             }
         }
-        contents::operation(&scratch, git_dir, &mut top)?;
+        let files = state::files(git_dir)?;
+        parts.extend(state::parts("gitdir", &files));
+        named.add_files(&files, place.hash());
+        let references = state::references(&place, git_dir, common_dir, request.clone)?;
+        named.add(&references, place.hash());
+        if !references.is_empty() {
+            parts.push((b"refs".to_vec(), FILE, Content::Bytes(references)));
+        }
     }
-    let mut listing = Vec::new();
-    for (mode, name, id) in &top {
-        listing.extend_from_slice(format!("{mode} {id}\t{name}\0").as_bytes());
-    }
-    let tree = scratch.git.cmd(["mktree", "-z"]).stdin(listing).line()?;
-    let parents = held::commits(&scratch.git, request)?;
-    let mut commit = scratch.git.cmd(["commit-tree", &tree]);
-    for parent in parents {
-        commit = commit.args(["-p", &parent.to_string()]);
-    }
-    let date = format!("@{} +0000", request.now);
-    for who in ["AUTHOR", "COMMITTER"] {
-        commit = commit
-            .env(&format!("GIT_{who}_NAME"), "git-parallel")
-            .env(&format!("GIT_{who}_EMAIL"), "git-parallel@localhost")
-            .env(&format!("GIT_{who}_DATE"), &date);
-    }
-    let id = commit.stdin("Removed by git-parallel\n").line()?;
-    Ok(Snapshot::Taken(parse_id(id.as_bytes())?))
+    let logs = state::reflogs(&place, git_dir, common_dir, request.branch, request.clone)?;
+    parts.extend(state::parts("logs", &logs));
+    named.add_files(&logs, place.hash());
+    // A rebase has HEAD elsewhere than the branch.
+    let branch = request.branch.map(|name| repo.find_ref(name)).transpose()?.flatten();
+    let first = request.tip.into_iter().chain(head).chain(branch.filter(|_| !request.clone));
+    let main = request.clone.then_some(repo);
+    let parents = named.hold(&place, first, request.branch, main, &mut parts)?;
+    let tree = place.write(parts)?;
+    Ok(Snapshot::Taken(Taken { commit: place.commit(tree, &parents, request.now)?, lost }))
+}
+
+/// Repositories inside the worktree with something that only they hold, and worktrees of this one.
+fn repositories(
+    repo: &Repo,
+    path: &Path,
+    git_dir: Option<&Path>,
+    status: &Status,
+    index: &contents::Index,
+    unseen: &disk::Unseen,
+) -> Result<Vec<PathBuf>> {
+    let mut found: BTreeSet<PathBuf> = unseen.repositories.iter().cloned().collect();
+    found.extend(status.repositories.iter().map(|p| p.components().collect()));
+    found.extend(inside::submodules_with_work(path, git_dir, &index.submodules)?);
+    // In ignored directories too, where nobody looks.
+    let nested = repo.worktrees()?.into_iter().filter(|w| !w.missing);
+    found.extend(nested.filter_map(|w| Some(w.path.strip_prefix(path).ok()?.to_owned())));
+    found.retain(|p| !path_bytes(p).is_empty());
+    Ok(found.into_iter().collect())
 }
 
 /// Whether there is anything in the worktree that is not in `commit`: other content, or other files, ignored
@@ -180,19 +172,15 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
 /// # Errors
 /// If the worktree can't be read.
 pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId) -> Result<bool> {
-    let git = Git::at(&worktree.path);
-    let inside = contents::other_repositories(&git)?;
-    let scratch = Scratch::new(repo, git)?;
-    scratch.with_index("found", ["read-tree", &commit.to_string()]).run()?;
-    contents::add_all(&scratch, "found")?;
-    let found = scratch.tree_of("found")?;
-    let range = [commit.to_string(), found.to_string()];
-    let changed =
-        scratch.git.cmd(["diff-tree", "-r", "--name-only", "--diff-filter=AMT"]).args(range).run()?;
-    Ok(!inside.is_empty() || !changed.is_empty())
-}
-
-/// Lines of a `-z` listing as paths.
-fn z_paths(out: &[u8]) -> impl Iterator<Item = PathBuf> {
-    out.split(|b| *b == 0).filter(|p| !p.is_empty()).map(path_from)
+    let path = worktree.path.as_path();
+    let git_dir = Some(worktree.git_dir.as_path()).filter(|dir| dir.exists());
+    let place = Place::new(repo, Some(path), git_dir)?;
+    place.with_index("index", ["read-tree", &commit.to_string()]).run()?;
+    place.copy_index(&place.file("index"), "disk")?;
+    let status = disk::status(&place, "disk")?;
+    let index = contents::read(&place)?;
+    let unseen = disk::unseen(path, &status.ignored, &index.submodules)?;
+    Ok(!unseen.special.is_empty()
+        || status.changed.iter().any(|name| std::fs::symlink_metadata(path.join(name)).is_ok())
+        || !repositories(repo, path, git_dir, &status, &index, &unseen)?.is_empty())
 }

@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 use super::record::Record;
 use crate::error::{Failure, Result};
 use crate::git::refs::Old;
-use crate::git::snapshot::{self, Request, Snapshot};
+use crate::git::snapshot::{self, Request, Snapshot, Taken};
 use crate::git::{Repo, parse_id};
 use crate::paths::path_bytes;
 
@@ -63,7 +63,12 @@ pub struct Removal<'a> {
 #[derive(Debug)]
 pub enum Kept {
     /// It is in the trash.
-    InTrash(Entry),
+    InTrash {
+        /// Where.
+        entry: Entry,
+        /// What could not be kept: pipes, sockets, devices.
+        lost: Vec<PathBuf>,
+    },
     /// Other repositories inside hold work: the directory itself must be kept.
     NeedsDirectory(Vec<PathBuf>),
 }
@@ -86,14 +91,14 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
         kept: removal.kept,
         now: removal.now,
     };
-    let commit = match snapshot::take(repo, &request)? {
-        Snapshot::Taken(commit) => commit,
+    let Taken { commit, lost } = match snapshot::take(repo, &request)? {
+        Snapshot::Taken(taken) => taken,
         Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
     };
     if let (true, Some(path)) = (removal.clone, removal.path) {
         fetch_snapshot(repo, path, commit)?;
     }
-    file(repo, removal, commit).map(Kept::InTrash)
+    Ok(Kept::InTrash { entry: file(repo, removal, commit)?, lost })
 }
 
 /// Gives the commit the next free number. Of several at once each gets one of its own.

@@ -1,210 +1,318 @@
-//! What is on disk and in the index, as trees and blobs.
+//! The index and the files of a worktree, as parts of a snapshot.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
+use gix::index::entry::{Flags, Stage};
 
-use super::{Scratch, z_paths};
+use super::disk::{self, Status, z_list};
+use super::place::{Content, EXECUTABLE, FILE, LINK, Mode, Part, Place, TREE};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::parse_id;
-use crate::git::process::Git;
-use crate::paths::path_bytes;
+use crate::paths::{path_bytes, path_from};
 
-/// Entries of the snapshot's top tree: mode and kind, name, object.
-type Top<'a> = Vec<(&'a str, &'a str, ObjectId)>;
+/// What of an index no tree can say.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// Paths of submodules.
+    pub submodules: HashSet<PathBuf>,
+    /// Mode, object and path of unmerged entries, by stage.
+    unmerged: Vec<(Stage, Mode, ObjectId, Vec<u8>)>,
+    /// Files that git was told to take as unchanged.
+    assumed: Vec<PathBuf>,
+    /// Files that git was told to leave alone, on disk or not.
+    skipped: Vec<PathBuf>,
+    /// Whether there are any such files, or whole directories of them.
+    pub is_sparse: bool,
+    /// Whether only the file itself tells everything.
+    needs_file: bool,
+    /// Objects that nothing but the file names.
+    objects: Vec<ObjectId>,
+}
 
-/// Repositories inside this one with something that only they hold: untracked ones always, submodules if they
-/// have changes, commits that no remote has, or stashes.
-pub fn other_repositories(git: &Git) -> Result<Vec<PathBuf>> {
-    let untracked = git.cmd(["ls-files", "-z", "--others", "--exclude-standard"]).poll().run()?;
-    let mut found: Vec<PathBuf> = z_paths(&untracked).filter(|p| path_bytes(p).ends_with(b"/")).collect();
-    let staged = git.cmd(["ls-files", "-z", "--stage"]).poll().run()?;
-    let links = staged.split(|b| *b == 0).filter(|line| line.starts_with(b"160000 "));
-    let names =
-        links.filter_map(|line| line.split_once_str("\t")).map(|(_, path)| crate::paths::path_from(path));
-    let top = PathBuf::from(git.cmd(["rev-parse", "--show-toplevel"]).poll().line()?);
-    for name in names {
-        let path = top.join(&name);
-        if path.join(".git").exists() && has_work_of_its_own(&path)? {
-            found.push(name);
+/// Reads the index and adds it: stage 0 as a tree, the stages of unmerged entries as trees of their own, and
+/// the file where it says more than that. An index without flags comes back from its tree as it was.
+///
+/// # Errors
+/// If it can't be read, or names objects that are missing.
+pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Index> {
+    let file = git_dir.join("index");
+    if !file.exists() {
+        // git takes that as an empty one.
+        let tree = place.tree_of("index")?;
+        parts.push((b"index".to_vec(), TREE, Content::Object(tree)));
+        return Ok(Index::default());
+    }
+    place.copy_index(&file, "index")?;
+    let split = |e: fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b"sharedindex.");
+    if fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split)) {
+        place.with_index("index", ["update-index", "--force-write-index"]).run()?;
+    }
+    let found = read(place)?;
+    let mut merged = "index";
+    if !found.unmerged.is_empty() {
+        merged = "merged";
+        place.copy_index(&place.file("index"), merged)?;
+        let null = ObjectId::null(place.hash());
+        let lines = found
+            .unmerged
+            .iter()
+            .flat_map(|(.., path)| [format!("0 {null} 0\t").as_bytes(), path, b"\0"].concat());
+        let args = ["update-index", "-z", "--index-info"];
+        place.with_index(merged, args).stdin(lines.collect::<Vec<_>>()).run()?;
+    }
+    parts.push((b"index".to_vec(), TREE, Content::Object(place.tree_of(merged)?)));
+    for (stage, mode, id, path) in &found.unmerged {
+        let path = [format!("stages/{}/", *stage as u8).as_bytes(), path].concat();
+        parts.push((path, mode, Content::Object(*id)));
+    }
+    if found.needs_file {
+        parts.push((b"index-file".to_vec(), FILE, Content::File(place.file("index"))));
+    }
+    for id in &found.objects {
+        let name = format!("objects/{id}").into_bytes();
+        if *id == ObjectId::empty_blob(place.hash()) {
+            // An intent to add names it, whether it is there or not.
+            parts.push((name, FILE, Content::Bytes(Vec::new())));
+        } else {
+            parts.push((name, FILE, Content::Object(*id)));
         }
     }
     Ok(found)
 }
 
-fn has_work_of_its_own(submodule: &Path) -> Result<bool> {
-    let git = Git::at(submodule);
-    let dirty = git.cmd(["status", "--porcelain", "--ignore-submodules=none"]).poll().output()?;
-    if !dirty.status.success() || !dirty.stdout.is_empty() {
-        return Ok(true);
+/// Reads the index of ours that is called `index`.
+///
+/// # Errors
+/// If it can't be read.
+pub fn read(place: &Place) -> Result<Index> {
+    let options = gix::index::decode::Options::default();
+    let index = gix::index::File::at(place.file("index"), place.hash(), false, options)
+        .or_fatal(|| "could not read the index")?;
+    let mut found = Index::default();
+    for entry in index.entries() {
+        let path = entry.path(&index);
+        if entry.mode.is_submodule() {
+            found.submodules.insert(path_from(path));
+        }
+        if entry.stage() != Stage::Unconflicted {
+            let mode = match entry.mode.bits() {
+                0o100_755 => EXECUTABLE,
+                0o120_000 => LINK,
+                0o160_000 => "160000 commit",
+                _ => FILE,
+            };
+            found.unmerged.push((entry.stage(), mode, entry.id, path.to_vec()));
+        }
+        if entry.flags.contains(Flags::ASSUME_VALID) {
+            found.assumed.push(path_from(path));
+        }
+        if entry.flags.contains(Flags::SKIP_WORKTREE) {
+            found.needs_file = true;
+            found.is_sparse = true;
+            if !entry.mode.is_sparse() {
+                found.skipped.push(path_from(path));
+            }
+        }
+        if entry.flags.contains(Flags::INTENT_TO_ADD) {
+            found.needs_file = true;
+            found.objects.push(entry.id);
+        }
     }
-    let args = ["rev-list", "-n1", "HEAD", "--branches", "--glob=refs/stash", "--not", "--remotes", "--tags"];
-    let own = git.cmd(args).poll().output()?;
-    Ok(!own.status.success() || !own.stdout.is_empty())
+    found.needs_file |= !found.unmerged.is_empty() || !found.assumed.is_empty();
+    if index.resolve_undo().is_some_and(|all| !all.is_empty()) {
+        found.needs_file = true;
+        let out = place.with_index("index", ["ls-files", "-z", "--resolve-undo"]).run()?;
+        let ids = out.split(|b| *b == 0).filter_map(|line| line.splitn(3, |b| *b == b' ').nth(1));
+        found.objects.extend(ids.filter_map(|id| ObjectId::from_hex(id).ok()));
+    }
+    found.objects.sort_unstable();
+    found.objects.dedup();
+    Ok(found)
 }
 
-/// The index: stage 0 as a tree, unmerged stages as trees of their own, and the file as it is.
-pub fn index(scratch: &Scratch, index: &Path, top: &mut Top<'_>) -> Result<()> {
-    let staged = scratch.git.cmd(["ls-files", "-z", "--stage"]).poll().run()?;
-    let mut stages: [Vec<u8>; 4] = Default::default();
-    for line in staged.split(|b| *b == 0).filter(|l| !l.is_empty()) {
-        let Some((head, path)) = line.split_once_str("\t") else { continue };
-        let mut words = head.splitn(3, |b| *b == b' ');
-        let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) else {
-            continue;
-        };
-        let stage = usize::from(stage.first().unwrap_or(&b'0').saturating_sub(b'0')).min(3);
-        let out = &mut stages[stage];
-        for part in [mode, b" ", id, b"\t", path, b"\0"] {
-            out.extend_from_slice(part);
-        }
+/// The state of the files, by an index of ours that pretends nothing.
+///
+/// # Errors
+/// If the worktree can't be read.
+pub fn status(place: &Place, top: &Path, index: &Index) -> Result<Status> {
+    let copy = place.file("index");
+    if copy.exists() {
+        place.copy_index(&copy, "disk")?;
     }
-    for (lines, name) in stages.into_iter().zip(["index", "stage-1", "stage-2", "stage-3"]) {
-        if lines.is_empty() && name != "index" {
-            continue;
-        }
-        let info = ["update-index", "--add", "-z", "--index-info"];
-        if !lines.is_empty() {
-            scratch.with_index(name, info).stdin(lines).run()?;
-        }
-        // Objects that a partial clone or an intent to add lacks must not keep the tree from being written.
-        let tree = scratch.with_index(name, ["write-tree", "--missing-ok"]).line()?;
-        top.push(("040000 tree", name, parse_id(tree.as_bytes())?));
-    }
-    // A split index is of no use without the file that it refers to.
-    let git_dir = index.parent().expect("an index is in a git directory");
-    let split = fs::read_dir(git_dir).is_ok_and(|all| {
-        all.flatten().any(|e| e.file_name().as_encoded_bytes().starts_with(b"sharedindex."))
-    });
-    if !split {
-        top.push(("100644 blob", "index-file", scratch.blob(index)?));
-    }
-    Ok(())
-}
-
-/// The files on disk, tracked and untracked, as a tree.
-pub fn worktree(scratch: &Scratch, index: &Path, top: &mut Top<'_>) -> Result<()> {
-    let copy = scratch.dir.join("worktree");
-    fs::copy(index, &copy).or_fatal(|| format!("could not copy '{}'", index.display()))?;
-    // `ls-files -v` has small letters for files that git was told to take as unchanged.
-    let flags = scratch.with_index("worktree", ["ls-files", "-v", "-z"]).run()?;
-    let assumed: Vec<u8> = flags
-        .split(|b| *b == 0)
-        .filter(|line| line.first().is_some_and(u8::is_ascii_lowercase))
-        .flat_map(|line| line[2..].iter().copied().chain([0]))
-        .collect();
-    if !assumed.is_empty() {
+    if !index.assumed.is_empty() {
         let args = ["update-index", "--no-assume-unchanged", "-z", "--stdin"];
-        scratch.with_index("worktree", args).stdin(assumed).run()?;
+        place.with_index("disk", args).stdin(z_list(&index.assumed)).run()?;
     }
-    add_all(scratch, "worktree")?;
-    top.push(("040000 tree", "worktree", scratch.tree_of("worktree")?));
+    // Those that aren't there keep what the index has of them.
+    let here: Vec<_> =
+        index.skipped.iter().filter(|p| fs::symlink_metadata(top.join(p)).is_ok()).cloned().collect();
+    if !here.is_empty() {
+        let args = ["update-index", "--no-skip-worktree", "-z", "--stdin"];
+        place.with_index("disk", args).stdin(z_list(&here)).run()?;
+    }
+    disk::status(place, "disk")
+}
+
+/// Adds the files as they are on disk, tracked or not. Content goes through the clean filters; where it doesn't
+/// come back the same, its bytes are added as well.
+///
+/// # Errors
+/// If a file can't be read, or a filter fails.
+pub fn worktree(
+    place: &Place,
+    top: &Path,
+    status: &Status,
+    index: &Index,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
+    let mut gone = Vec::new();
+    let mut there = Vec::new();
+    let mut files = Vec::new();
+    for path in &status.changed {
+        match fs::symlink_metadata(top.join(path)) {
+            // A directory that is now a symbolic link has none of the files that were in it.
+            Ok(_) if is_beyond_a_link(top, path) => gone.push(path),
+            Ok(meta) if meta.is_symlink() => there.push(path),
+            Ok(meta) if meta.is_file() => {
+                there.push(path);
+                files.push(path.clone());
+            }
+            Ok(_) => gone.push(path),
+            Err(e) if is_absent(&e) => gone.push(path),
+            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
+        }
+    }
+    if !gone.is_empty() {
+        let null = ObjectId::null(place.hash());
+        let lines =
+            gone.iter().flat_map(|path| [format!("0 {null}\t").as_bytes(), path_bytes(path), b"\0"].concat());
+        let args = ["update-index", "-z", "--index-info"];
+        place.with_index("disk", args).stdin(lines.collect::<Vec<_>>()).run()?;
+    }
+    if !there.is_empty() {
+        let args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
+        place.with_index("disk", args).stdin(z_list(there)).run()?;
+    }
+    parts.push((b"worktree".to_vec(), TREE, Content::Object(place.tree_of("disk")?)));
+    if index.is_sparse {
+        // It says which files of the tree are not on disk.
+        parts.push((b"disk-index".to_vec(), FILE, Content::File(place.file("disk"))));
+    }
+    let mut permissions = Vec::new();
+    for path in &files {
+        let meta =
+            fs::metadata(top.join(path)).or_fatal(|| format!("could not read '{}'", path.display()))?;
+        if let Some(mode) = disk::odd_permissions(&meta) {
+            permissions.extend_from_slice(format!("{mode:o} ").as_bytes());
+            permissions.extend_from_slice(path_bytes(path));
+            permissions.push(0);
+        }
+    }
+    if !permissions.is_empty() {
+        parts.push((b"permissions".to_vec(), FILE, Content::Bytes(permissions)));
+    }
+    for path in altered_by_filters(place, top, &files)? {
+        let name = [b"raw/", path_bytes(&path)].concat();
+        parts.push((name, mode_of(&top.join(&path))?, Content::File(top.join(&path))));
+    }
     Ok(())
 }
 
-/// `git add --all` into an index of ours, without the user's checks of it.
-pub fn add_all(scratch: &Scratch, index: &str) -> Result<()> {
-    let cmd = scratch.git.cmd([
-        "-c",
-        "core.safecrlf=false",
-        "-c",
-        "core.fsmonitor=false",
-        "add",
-        "--all",
-        "--sparse",
-    ]);
-    cmd.env("GIT_INDEX_FILE", scratch.dir.join(index)).env("GIT_ADVICE", "0").run().map(drop)
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-/// Ignored files that the caller names, byte for byte.
-pub fn ignored(scratch: &Scratch, top_dir: &Path, names: &[PathBuf], top: &mut Top<'_>) -> Result<()> {
-    let mut files = Vec::new();
-    let mut entries = Vec::new();
-    for name in names {
-        let path = top_dir.join(name);
-        let meta = fs::symlink_metadata(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-        if meta.is_symlink() {
-            let target = fs::read_link(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-            entries.push((path_bytes(name).to_vec(), "120000", scratch.text(path_bytes(&target))?));
+fn is_beyond_a_link(top: &Path, path: &Path) -> bool {
+    let above = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty());
+    above.into_iter().any(|dir| fs::symlink_metadata(top.join(dir)).is_ok_and(|m| m.is_symlink()))
+}
+
+fn mode_of(path: &Path) -> Result<Mode> {
+    use std::os::unix::fs::PermissionsExt;
+    let meta = fs::metadata(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    Ok(if meta.permissions().mode() & 0o100 == 0 { FILE } else { EXECUTABLE })
+}
+
+/// Files that would come back with other bytes: line ends, `ident`, a filter that takes something away. They
+/// are written once as a restore would write them, and compared.
+fn altered_by_filters(place: &Place, top: &Path, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    const ATTRIBUTES: [&str; 6] = ["text", "eol", "crlf", "ident", "filter", "working-tree-encoding"];
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let always = place.cmd(["config", "--get", "core.autocrlf"]).output()?;
+    let mut suspects = files.to_vec();
+    if always.stdout.trim().is_empty() || always.stdout.trim() == b"false" {
+        let args = ["check-attr", "-z", "--stdin"];
+        let cmd = place.with_index("disk", args).args(ATTRIBUTES);
+        let out = cmd.stdin(z_list(files)).run()?;
+        let mut fields = out.split(|b| *b == 0);
+        let mut marked: HashSet<PathBuf> = HashSet::new();
+        while let (Some(path), Some(_), Some(value)) = (fields.next(), fields.next(), fields.next()) {
+            if value != b"unspecified" && value != b"unset" {
+                marked.insert(path_from(path));
+            }
+        }
+        suspects.retain(|path| marked.contains(path));
+    }
+    if suspects.is_empty() {
+        return Ok(suspects);
+    }
+    let written = place.file("written");
+    let prefix = path_from(&[b"--prefix=".as_slice(), path_bytes(&written), b"/"].concat());
+    let cmd = place.with_index("disk", ["checkout-index", "-f", "-q", "-z", "--stdin"]).arg(prefix);
+    // What this can't write is different.
+    cmd.stdin(z_list(&suspects)).output()?;
+    suspects.retain(|path| !disk::same_bytes(&top.join(path), &written.join(path)).unwrap_or(false));
+    let _ = fs::remove_dir_all(&written);
+    Ok(suspects)
+}
+
+/// Adds ignored files that the caller names, byte for byte; of a directory, everything in it.
+///
+/// # Errors
+/// If one can't be read, is no file, or is beyond a symbolic link.
+pub fn ignored(top: &Path, names: &[PathBuf], parts: &mut Vec<Part>) -> Result<()> {
+    let mut permissions = Vec::new();
+    let mut waiting: Vec<PathBuf> = names.to_vec();
+    while let Some(name) = waiting.pop() {
+        let path = top.join(&name);
+        let failed = || format!("could not read '{}'", path.display());
+        let meta = match fs::symlink_metadata(&path) {
+            Ok(meta) => meta,
+            Err(e) if is_absent(&e) => continue,
+            Err(e) => return Err(e).or_fatal(failed),
+        };
+        if !super::restore::is_plain(&name) || is_beyond_a_link(top, &name) {
+            return Err(Failure::fatal(format!(
+                "cannot preserve '{}': not inside the worktree",
+                path.display()
+            )));
+        }
+        let part = [b"ignored/", path_bytes(&name)].concat();
+        if meta.is_dir() {
+            for entry in fs::read_dir(&path).or_fatal(failed)? {
+                waiting.push(name.join(entry.or_fatal(failed)?.file_name()));
+            }
+        } else if meta.is_symlink() {
+            let target = fs::read_link(&path).or_fatal(failed)?;
+            parts.push((part, LINK, Content::Bytes(path_bytes(&target).to_vec())));
         } else if meta.is_file() {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = if meta.permissions().mode() & 0o100 != 0 { "100755" } else { "100644" };
-            files.push((path_bytes(name).to_vec(), mode, path));
+            if let Some(mode) = disk::odd_permissions(&meta) {
+                permissions.extend_from_slice(format!("{mode:o} ").as_bytes());
+                permissions.extend_from_slice(path_bytes(&name));
+                permissions.push(0);
+            }
+            parts.push((part, mode_of(&path)?, Content::File(path)));
         } else {
             return Err(Failure::fatal(format!("cannot preserve '{}': not a regular file", path.display())));
         }
     }
-    let paths: Vec<PathBuf> = files.iter().map(|(_, _, path)| path.clone()).collect();
-    if !paths.is_empty() {
-        let ids = scratch.blobs(&paths)?;
-        entries.extend(files.into_iter().zip(ids).map(|((name, mode, _), id)| (name, mode, id)));
-    }
-    if !entries.is_empty() {
-        top.push(("040000 tree", "ignored", scratch.tree("ignored", &entries)?));
-    }
-    Ok(())
-}
-
-/// Files and directories of a git directory that say what is under way in its worktree; see
-/// gitrepository-layout(5) and `remove_merge_branch_state` in git's branch.c.
-pub const STATE_FILES: &[&str] = &[
-    "MERGE_HEAD",
-    "MERGE_MSG",
-    "MERGE_MODE",
-    "MERGE_RR",
-    "MERGE_AUTOSTASH",
-    "AUTO_MERGE",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "REBASE_HEAD",
-    "ORIG_HEAD",
-    "SQUASH_MSG",
-    "COMMIT_EDITMSG",
-    "BISECT_LOG",
-    "BISECT_NAMES",
-    "BISECT_START",
-    "BISECT_TERMS",
-    "BISECT_EXPECTED_REV",
-    "BISECT_ANCESTORS_OK",
-    "BISECT_FIRST_PARENT",
-    "rebase-merge",
-    "rebase-apply",
-    "sequencer",
-    "config.worktree",
-    "info/sparse-checkout",
-];
-
-/// The state of an operation in progress.
-pub fn operation(scratch: &Scratch, git_dir: &Path, top: &mut Top<'_>) -> Result<()> {
-    let mut names = Vec::new();
-    for name in STATE_FILES {
-        walk(git_dir, Path::new(name), &mut names)?;
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let paths: Vec<PathBuf> = names.iter().map(|name| git_dir.join(name)).collect();
-    let ids = scratch.blobs(&paths)?;
-    let entries: Vec<_> =
-        names.iter().zip(ids).map(|(name, id)| (path_bytes(name).to_vec(), "100644", id)).collect();
-    top.push(("040000 tree", "gitdir", scratch.tree("gitdir", &entries)?));
-    Ok(())
-}
-
-/// Regular files at or below `name`.
-pub fn walk(root: &Path, name: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
-    let path = root.join(name);
-    match fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_file() => out.push(name.to_owned()),
-        Ok(meta) if meta.is_dir() => {
-            let entries = fs::read_dir(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-            for entry in entries.flatten() {
-                walk(root, &name.join(entry.file_name()), out)?;
-            }
-        }
-        _ => {}
+    if !permissions.is_empty() {
+        parts.push((b"permissions-ignored".to_vec(), FILE, Content::Bytes(permissions)));
     }
     Ok(())
 }

@@ -1,90 +1,108 @@
 //! The commits that nothing but a worktree and its branch holds.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::Request;
-use super::contents::{STATE_FILES, walk};
+use super::place::{Content, FILE, Part, Place, TREE};
 use crate::error::Result;
-use crate::git::process::Git;
+use crate::git::Repo;
 
-/// The tip first, then all others that no other branch, remote-tracking branch or tag reaches.
-pub fn commits(git: &Git, request: &Request<'_>) -> Result<Vec<ObjectId>> {
-    let mut named: BTreeSet<ObjectId> = BTreeSet::new();
-    collect(git.cmd(["rev-parse", "--verify", "-q", "HEAD"]), &mut named)?;
-    collect(git.cmd(["log", "-g", "--format=%H", "HEAD", "--"]), &mut named)?;
-    if let Some(branch) = request.branch {
-        collect(git.cmd(["log", "-g", "--format=%H", branch, "--"]), &mut named)?;
-    }
-    let private: &[&str] = match request.clone {
-        true => &["refs"],
-        false => &["refs/worktree", "refs/bisect", "refs/rewritten"],
-    };
-    collect(git.cmd(["for-each-ref", "--format=%(objectname)"]).args(private), &mut named)?;
-    if request.clone {
-        collect(git.cmd(["log", "-g", "--format=%H", "refs/stash", "--"]), &mut named)?;
-    }
-    if let Some(git_dir) = request.git_dir {
-        named.extend(in_state_files(git_dir)?);
-    }
-    let mut parents: Vec<ObjectId> = request.tip.into_iter().collect();
-    parents.extend(only_here(git, request, &named)?);
-    Ok(parents)
-}
+/// Objects that a worktree's state names, and the kind each turned out to be.
+#[derive(Debug, Default)]
+pub struct Named(BTreeSet<ObjectId>);
 
-/// Ids that a command prints; one that fails, because there is no such reference or reflog, prints none.
-fn collect(cmd: crate::git::process::Cmd, into: &mut BTreeSet<ObjectId>) -> Result<()> {
-    let output = cmd.poll().output()?;
-    if output.status.success() {
-        into.extend(output.stdout.lines().filter_map(|line| ObjectId::from_hex(line).ok()));
+impl Named {
+    /// Everything that looks like an object id: heads, the autostash, the todo list, both columns of a reflog.
+    pub fn add(&mut self, text: &[u8], hash: gix::hash::Kind) {
+        let words = text.split(|b| !b.is_ascii_hexdigit()).filter(|w| w.len() == hash.len_in_hex());
+        self.0.extend(words.filter_map(|w| ObjectId::from_hex(w).ok()).filter(|id| !id.is_null()));
     }
-    Ok(())
-}
 
-/// Everything that looks like an object id in the state of an operation: heads, the autostash, the todo list.
-fn in_state_files(git_dir: &Path) -> Result<Vec<ObjectId>> {
-    let mut names: Vec<PathBuf> = Vec::new();
-    for name in STATE_FILES {
-        walk(git_dir, Path::new(name), &mut names)?;
+    /// The ids in the files.
+    pub fn add_files(&mut self, files: &[(PathBuf, Vec<u8>)], hash: gix::hash::Kind) {
+        files.iter().for_each(|(_, text)| self.add(text, hash));
     }
-    let mut ids = Vec::new();
-    for name in names {
-        let text = fs::read(git_dir.join(name)).unwrap_or_default();
-        let words = text.split(|b| !b.is_ascii_hexdigit());
-        ids.extend(
-            words.filter(|w| w.len() == 40 || w.len() == 64).filter_map(|w| ObjectId::from_hex(w).ok()),
-        );
-    }
-    Ok(ids)
-}
 
-/// Those of the named commits that nothing else reaches.
-fn only_here(git: &Git, request: &Request<'_>, named: &BTreeSet<ObjectId>) -> Result<Vec<ObjectId>> {
-    if named.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What is no commit, or was collected long ago, has nothing to hold.
-    let list: String = named.iter().map(|id| format!("{id}\n")).collect();
-    let checked = git.cmd(["cat-file", "--batch-check=%(objectname) %(objecttype)"]).stdin(list).run()?;
-    let commits: Vec<&[u8]> = checked.lines().filter_map(|line| line.strip_suffix(b" commit")).collect();
-    let mut args = Vec::new();
-    for id in &commits {
-        args.extend_from_slice(id);
-        args.push(b'\n');
-    }
-    args.extend(request.tip.into_iter().flat_map(|tip| format!("^{tip}\n").into_bytes()));
-    let mut cmd = git.cmd(["rev-list", "--stdin", "--not"]);
-    if !request.clone {
-        if let Some(branch) = request.branch {
-            cmd = cmd.arg(format!("--exclude={}", branch.trim_start_matches("refs/heads/")));
+    /// The commits to be the snapshot's parents: `first`, then the newest of those that nothing else reaches.
+    /// `branch` is about to go, so it doesn't count. Other objects become parts, a tag by its content.
+    ///
+    /// # Errors
+    /// If git can't read a commit that is there.
+    pub fn hold(
+        mut self,
+        place: &Place,
+        first: impl IntoIterator<Item = ObjectId>,
+        branch: Option<&str>,
+        main: Option<&Repo>,
+        parts: &mut Vec<Part>,
+    ) -> Result<Vec<ObjectId>> {
+        let mut parents: Vec<ObjectId> = Vec::new();
+        for id in first {
+            self.0.remove(&id);
+            if !parents.contains(&id) {
+                parents.push(id);
+            }
         }
-        cmd = cmd.arg("--branches");
+        if self.0.is_empty() {
+            return Ok(parents);
+        }
+        // What isn't there was collected long ago, or never was an object.
+        let list = |ids: &BTreeSet<ObjectId>| ids.iter().map(|id| format!("{id}\n")).collect::<String>();
+        let format = "--batch-check=%(objectname) %(objecttype)";
+        let checked = place.cmd(["cat-file", format]).stdin(list(&self.0)).run()?;
+        let mut commits = BTreeSet::new();
+        let mut others = BTreeSet::new();
+        for (id, kind) in checked.lines().filter_map(|line| line.split_once_str(" ")) {
+            let Ok(id) = ObjectId::from_hex(id) else { continue };
+            let name = format!("objects/{id}").into_bytes();
+            match kind {
+                b"commit" => drop(commits.insert(id)),
+                b"tree" => others.extend([(name, TREE, id)]),
+                b"blob" => others.extend([(name, FILE, id)]),
+                b"tag" => {
+                    let text = place.cmd(["cat-file", "tag"]).arg(id.to_string()).run()?;
+                    let peeled = place.cmd(["rev-parse", "-q", "--verify"]).arg(format!("{id}^{{commit}}"));
+                    commits.extend(ObjectId::from_hex(peeled.output()?.stdout.trim()).ok());
+                    parts.push((format!("tags/{id}").into_bytes(), FILE, Content::Bytes(text)));
+                }
+                _ => {}
+            }
+        }
+        parts.extend(others.into_iter().map(|(name, mode, id)| (name, mode, Content::Object(id))));
+        let known: BTreeSet<ObjectId> = held_by(main)?.into_iter().chain(parents.iter().copied()).collect();
+        commits.retain(|id| !known.contains(id));
+        if commits.is_empty() {
+            return Ok(parents);
+        }
+        let excluded: String = known.iter().map(|id| format!("^{id}\n")).collect();
+        let cmd = place.cmd(["rev-list", "--parents", "--ignore-missing", "--stdin"]);
+        // A clone's own references go with it.
+        let cmd = match main {
+            Some(_) => cmd,
+            None => {
+                let short = branch.and_then(|name| name.strip_prefix("refs/heads/"));
+                let cmd = cmd.arg("--not").args(short.map(|name| format!("--exclude={name}")));
+                cmd.args(["--branches", "--remotes", "--tags"])
+            }
+        };
+        let out = cmd.stdin(list(&commits) + &excluded).run()?;
+        let mut reached = HashSet::new();
+        for line in out.lines() {
+            reached.extend(line.fields().skip(1).filter_map(|id| ObjectId::from_hex(id).ok()));
+        }
+        let only_here = out.lines().filter_map(|line| ObjectId::from_hex(line.fields().next()?).ok());
+        parents.extend(only_here.filter(|id| !reached.contains(id)));
+        Ok(parents)
     }
-    let cmd = cmd.args(["--remotes", "--tags"]);
-    let out = cmd.stdin(args).run()?;
+}
+
+/// What the repository that a clone borrows from holds by itself.
+fn held_by(main: Option<&Repo>) -> Result<Vec<ObjectId>> {
+    let Some(main) = main else { return Ok(Vec::new()) };
+    let args = ["for-each-ref", "--format=%(objectname)", "refs/heads", "refs/remotes", "refs/tags"];
+    let out = main.at_home().cmd(args).poll().run()?;
     Ok(out.lines().filter_map(|line| ObjectId::from_hex(line).ok()).collect())
 }

@@ -1,17 +1,19 @@
 //! From a snapshot back to a worktree.
 
-use std::fs;
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::contents::STATE_FILES;
+use super::place::command;
+use super::state;
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::Git;
-use crate::paths::path_from;
+use crate::git::process::{Cmd, Git};
+use crate::paths::{path_bytes, path_from};
 
 /// A text of a snapshot by name, if it has it.
 ///
@@ -26,129 +28,339 @@ pub fn texts_of(git: &Git, commit: ObjectId, name: &str) -> Result<Option<Vec<u8
     git.cmd(["cat-file", "blob", &object]).poll().run().map(Some)
 }
 
-/// Fills a worktree from a snapshot: files, index, named ignored files, the operation that was under way.
+/// Fills a worktree from a snapshot: files, index, named ignored files, the operation that was under way,
+/// references and reflogs of its own. `git status` then says what it said before.
 ///
 /// The worktree must have been made without a checkout (`git worktree add --no-checkout`), with the branch or
-/// commit that it had as its HEAD; `git_dir` is its git directory.
+/// commit that it had as its HEAD; `git_dir` is its git directory. A submodule comes back as an empty
+/// directory, as in a new worktree. Nothing is written outside both, through no symbolic link, and into no
+/// `.git`, whatever the snapshot says.
 ///
 /// # Errors
 /// If git or the file system refuses; the snapshot stays as it is.
 pub fn restore_into(commit: ObjectId, path: &Path, git_dir: &Path) -> Result<()> {
-    let git = Git::at(path);
-    let listing = git.cmd(["ls-tree", "-z", &commit.to_string()]).poll().run()?;
-    let has = |name: &str| listing.split(|b| *b == 0).any(|l| l.ends_with(format!("\t{name}").as_bytes()));
-    // The patterns of a sparse checkout come first: they decide which files are written.
-    if has("gitdir") {
-        restore_state(&git, commit, git_dir)?;
+    let git = Git::with_git_dir(path, git_dir);
+    let from = Source::read(&git, commit)?;
+    // The patterns of a sparse checkout come first: they decide what git makes of the rest.
+    restore_settings(&git, &from, git_dir)?;
+    let disk = git_dir.join("index.git-task");
+    let with_disk = |cmd: Cmd| cmd.env("GIT_INDEX_FILE", &disk);
+    let has_index = from.trees.contains_key("index");
+    let files = if from.trees.contains_key("worktree") { "worktree" } else { "index" };
+    match from.files.get(Path::new("disk-index")) {
+        Some(file) => write_over(&disk, &file.bytes, 0o666)?,
+        None if from.trees.contains_key(files) => {
+            with_disk(command(&git, ["read-tree", &from.trees[files]])).run()?;
+        }
+        None => drop(with_disk(command(&git, ["read-tree", "HEAD"])).run()?),
     }
-    if has("worktree") {
-        git.cmd(["read-tree", "--reset", "-u", &format!("{commit}:worktree")]).run()?;
+    with_disk(command(&git, ["checkout-index", "--all", "--force", "--quiet", "--index"])).run()?;
+    let permissions = from.permissions();
+    for (name, file) in from.below("raw").chain(from.below("ignored")) {
+        place_file(path, name, file, permissions.get(name).copied())?;
+    }
+    restore_permissions(path, &permissions)?;
+    for name in from.text("empty").split(|b| *b == 0).filter(|n| !n.is_empty()).map(path_from) {
+        // Something that is no directory has come in between.
+        if is_plain(&name) {
+            make_directories(path, &name)?;
+        }
+    }
+    let same = from.trees.get("index") == from.trees.get("worktree");
+    let index = git_dir.join("index");
+    if has_index && (!same || from.files.contains_key(Path::new("index-file"))) {
+        fs::remove_file(&disk).or_fatal(|| format!("could not remove '{}'", disk.display()))?;
+        restore_index(&git, &from, &index)?;
     } else {
-        git.cmd(["read-tree", "--reset", "-u", "HEAD"]).run()?;
+        fs::rename(&disk, &index).or_fatal(|| format!("could not write '{}'", index.display()))?;
+        refresh(&git)?;
     }
-    if has("index") {
-        restore_index(&git, commit, git_dir, has("index-file"))?;
-    }
-    if has("ignored") {
-        restore_ignored(&git, commit, path)?;
-    }
-    Ok(())
+    restore_state(&git, &from, git_dir)
 }
 
-fn restore_index(git: &Git, commit: ObjectId, git_dir: &Path, has_file: bool) -> Result<()> {
-    let index = git_dir.join("index");
-    let made = fs::read(&index).or_fatal(|| format!("could not read '{}'", index.display()))?;
-    if has_file {
-        let bytes = git.cmd(["cat-file", "blob", &format!("{commit}:index-file")]).poll().run()?;
-        write(&index, &bytes)?;
-        // An index of an extension that this git does not know is refused; the tree then has to do.
-        if git.cmd(["ls-files", "--stage"]).poll().output()?.status.success() {
-            // Its notes on files are those of the files that are gone; their content is the same.
-            git.cmd(["update-index", "-q", "--refresh"]).output()?;
+/// What a snapshot holds.
+struct Source {
+    /// The trees at its top.
+    trees: HashMap<String, String>,
+    /// All files, except those of the worktree and the index.
+    files: HashMap<PathBuf, Stored>,
+}
+
+/// A file of a snapshot.
+#[derive(Debug)]
+struct Stored {
+    mode: String,
+    id: String,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    fn read(git: &Git, commit: ObjectId) -> Result<Self> {
+        const READ: &[&str] = &[
+            "disk-index",
+            "empty",
+            "gitdir",
+            "ignored",
+            "index-file",
+            "logs",
+            "permissions",
+            "permissions-ignored",
+            "raw",
+            "refs",
+            "stages",
+            "tags",
+        ];
+        let id = commit.to_string();
+        let top = listing(&git.cmd(["ls-tree", "-z", &id]).poll().run()?);
+        let trees = top.iter().filter(|e| e.kind == "tree");
+        let trees = trees.map(|e| (e.name.to_string_lossy().into_owned(), e.id.clone())).collect();
+        let wanted = top.iter().filter(|e| READ.iter().any(|name| e.name == Path::new(name)));
+        let wanted: Vec<_> = wanted.map(|e| e.name.clone()).collect();
+        if wanted.is_empty() {
+            return Ok(Source { trees, files: HashMap::new() });
+        }
+        let all = listing(&git.cmd(["ls-tree", "-r", "-z", "--full-tree", &id]).args(wanted).poll().run()?);
+        let ids: String = all.iter().filter(|e| e.kind == "blob").map(|e| format!("{}\n", e.id)).collect();
+        let out = git.cmd(["cat-file", "--batch"]).stdin(ids).poll().run()?;
+        let mut rest = out.as_slice();
+        let mut files = HashMap::new();
+        for entry in all {
+            let Listed { mode, kind, id, name } = entry;
+            if kind != "blob" {
+                files.insert(name, Stored { mode, id, bytes: Vec::new() });
+                continue;
+            }
+            let broken = || Failure::fatal(format!("unable to read {id}"));
+            let (header, after) = rest.split_once_str("\n").ok_or_else(broken)?;
+            let size = header.rsplit_once_str(" ").and_then(|(_, n)| n.to_str().ok()?.parse::<usize>().ok());
+            let size = size.filter(|size| *size < after.len()).ok_or_else(broken)?;
+            rest = &after[size + 1..];
+            let bytes = after[..size].to_vec();
+            files.insert(name, Stored { mode, id, bytes });
+        }
+        Ok(Source { trees, files })
+    }
+
+    fn text(&self, name: &str) -> &[u8] {
+        self.files.get(Path::new(name)).map_or(&[], |file| &file.bytes)
+    }
+
+    /// What is below a directory, in order.
+    fn below(&self, dir: &str) -> impl Iterator<Item = (&Path, &Stored)> {
+        let all = self.files.iter().filter_map(|(name, file)| Some((name.strip_prefix(dir).ok()?, file)));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(name, _)| *name);
+        all.into_iter()
+    }
+
+    /// Permissions that a tree can't tell, by name.
+    fn permissions(&self) -> HashMap<PathBuf, u32> {
+        let lists = [self.text("permissions"), self.text("permissions-ignored")];
+        let lines = lines_of(&lists).filter_map(|line| line.split_once_str(" "));
+        lines
+            .filter_map(|(mode, name)| {
+                Some((path_from(name), u32::from_str_radix(mode.to_str().ok()?, 8).ok()? & 0o777))
+            })
+            .collect()
+    }
+}
+
+fn lines_of<'a>(lists: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+    lists.iter().flat_map(|list| list.split(|b| *b == 0))
+}
+
+struct Listed {
+    mode: String,
+    kind: String,
+    id: String,
+    name: PathBuf,
+}
+
+fn listing(out: &[u8]) -> Vec<Listed> {
+    let parse = |line: &[u8]| {
+        let (head, name) = line.split_once_str("\t")?;
+        let mut words = head.to_str().ok()?.split(' ').map(str::to_owned);
+        let (mode, kind, id) = (words.next()?, words.next()?, words.next()?);
+        Some(Listed { mode, kind, id, name: path_from(name) })
+    };
+    out.split(|b| *b == 0).filter_map(parse).collect()
+}
+
+/// Sparse patterns, and the configuration of this worktree alone where git reads it.
+fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
+    let config = from.files.get(Path::new("gitdir/config.worktree"));
+    if let Some(file) = config {
+        let key = "extensions.worktreeConfig";
+        if !git_dir.join("commondir").exists() {
+            // A clone has nobody else's configuration.
+            git.cmd(["config", key, "true"]).run()?;
+        }
+        let on = git.cmd(["config", "--type=bool", "--get", key]).poll().output()?;
+        if on.stdout.trim() == b"true" {
+            write_over(&git_dir.join("config.worktree"), &file.bytes, 0o666)?;
+        }
+    }
+    let patterns = git_dir.join("info/sparse-checkout");
+    match from.files.get(Path::new("gitdir/info/sparse-checkout")) {
+        Some(file) => {
+            make_directories(git_dir, Path::new("info"))?;
+            write_over(&patterns, &file.bytes, 0o666)
+        }
+        // `git worktree add` gave it those of the worktree where it was run.
+        None => remove_if_there(&patterns),
+    }
+}
+
+/// The index file as it was; where this git can't read it, what the trees say.
+fn restore_index(git: &Git, from: &Source, index: &Path) -> Result<()> {
+    if let Some(file) = from.files.get(Path::new("index-file")) {
+        write_over(index, &file.bytes, 0o666)?;
+        // What it notes of the files is that of files that are gone; their content is the same.
+        if refresh(git)? {
             return Ok(());
         }
-        write(&index, &made)?;
+        remove_if_there(index)?;
     }
-    git.cmd(["read-tree", &format!("{commit}:index")]).run()?;
-    git.cmd(["update-index", "-q", "--refresh"]).output().map(drop)
+    command(git, ["read-tree", &from.trees["index"]]).run()?;
+    let mut lines = Vec::new();
+    for (name, Stored { mode, id, .. }) in from.below("stages") {
+        let mut parts = name.components();
+        let stage = parts.next().map(|c| c.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
+        lines.extend_from_slice(format!("{mode} {id} {stage}\t").as_bytes());
+        lines.extend_from_slice(path_bytes(parts.as_path()));
+        lines.push(0);
+    }
+    if !lines.is_empty() {
+        command(git, ["update-index", "-z", "--index-info"]).stdin(lines).run()?;
+    }
+    refresh(git).map(drop)
 }
 
-fn restore_state(git: &Git, commit: ObjectId, git_dir: &Path) -> Result<()> {
-    for (_, id, name) in entries(git, commit, "gitdir")? {
-        // Only names that a snapshot takes, so that a forged one writes nothing else.
-        let known = STATE_FILES.iter().any(|s| name.starts_with(s));
-        if !known || !is_plain(&name) {
-            continue;
+/// Looks at the files again. False if git can't read the index; files that differ are no failure.
+fn refresh(git: &Git) -> Result<bool> {
+    let output = command(git, ["update-index", "-q", "--unmerged", "--refresh"]).output()?;
+    Ok(output.code() <= 1)
+}
+
+/// The operation under way, and the references and reflogs that go with it.
+fn restore_state(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
+    for (_, tag) in from.below("tags") {
+        command(git, ["hash-object", "-t", "tag", "-w", "--stdin"]).stdin(tag.bytes.as_slice()).run()?;
+    }
+    for (name, file) in from.below("gitdir") {
+        let setting = name == Path::new("config.worktree") || name.starts_with("info");
+        if state::is_state(name) && is_plain(name) && !setting {
+            make_directories(git_dir, name.parent().unwrap_or(Path::new("")))?;
+            write_over(&git_dir.join(name), &file.bytes, 0o666)?;
         }
-        let bytes = git.cmd(["cat-file", "blob", &id]).poll().run()?;
-        let path = git_dir.join(&name);
-        let dir = path.parent().expect("a name below a directory has a parent");
-        fs::create_dir_all(dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
-        write(&path, &bytes)?;
+    }
+    let is_clone = !git_dir.join("commondir").exists();
+    let mut script = Vec::new();
+    for (id, name) in state::lines(from.text("refs")).filter(|_| !is_clone) {
+        script.extend_from_slice(b"update ");
+        script.extend_from_slice(path_bytes(&name));
+        script.extend_from_slice(&[b" ", id, b"\n"].concat());
+    }
+    if !script.is_empty() {
+        command(git, ["update-ref", "--stdin"]).stdin(script).run()?;
+    }
+    for (name, file) in from.below("logs").filter(|(name, _)| is_plain(name)) {
+        restore_reflog(git, git_dir, name, &file.bytes)?;
     }
     Ok(())
 }
 
-fn restore_ignored(git: &Git, commit: ObjectId, top: &Path) -> Result<()> {
-    for (mode, id, name) in entries(git, commit, "ignored")? {
-        if !is_plain(&name) {
-            continue;
-        }
-        let bytes = git.cmd(["cat-file", "blob", &id]).poll().run()?;
-        let path = top.join(&name);
-        make_parents(top, &name)?;
-        if fs::symlink_metadata(&path).is_ok() {
-            continue;
-        }
-        let failed = || format!("could not restore '{}'", path.display());
-        if mode == "120000" {
-            std::os::unix::fs::symlink(path_from(&bytes), &path).or_fatal(failed)?;
-        } else {
-            write(&path, &bytes)?;
-            if mode == "100755" {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).or_fatal(failed)?;
-            }
+/// A reflog as it was, if the reference stands where it stood and has nothing to tell but its own making.
+fn restore_reflog(git: &Git, git_dir: &Path, name: &Path, saved: &[u8]) -> Result<()> {
+    let common = fs::read(git_dir.join("commondir")).unwrap_or_default();
+    let common = git_dir.join(path_from(common.trim_end()));
+    let dir = if name == Path::new("HEAD") { git_dir } else { &common };
+    let file = dir.join("logs").join(name);
+    let Some(last) = saved.lines().last().and_then(|line| line.fields().nth(1)) else { return Ok(()) };
+    let existing = fs::read(&file).unwrap_or_default();
+    let now = git.cmd(["rev-parse", "--verify", "-q"]).arg(name).poll().output()?;
+    if existing.lines().count() > 2 || now.stdout.trim() != last {
+        return Ok(());
+    }
+    make_directories(dir, &Path::new("logs").join(name.parent().unwrap_or(Path::new(""))))?;
+    write_over(&file, saved, 0o666)
+}
+
+fn restore_permissions(top: &Path, permissions: &HashMap<PathBuf, u32>) -> Result<()> {
+    for (name, mode) in permissions {
+        let path = top.join(name);
+        let is_file = || fs::symlink_metadata(&path).is_ok_and(|m| m.is_file());
+        if is_plain(name) && has_directories(top, name.parent()) && is_file() {
+            let mode = fs::Permissions::from_mode(*mode);
+            fs::set_permissions(&path, mode)
+                .or_fatal(|| format!("could not restore '{}'", path.display()))?;
         }
     }
     Ok(())
 }
 
-/// Mode, object and name of the files below a tree of the snapshot.
-fn entries(git: &Git, commit: ObjectId, tree: &str) -> Result<Vec<(String, String, PathBuf)>> {
-    let out = git.cmd(["ls-tree", "-r", "-z", &format!("{commit}:{tree}")]).poll().run()?;
-    let lines = out.split(|b| *b == 0).filter_map(|line| line.split_once_str("\t"));
-    let parsed = lines.filter_map(|(head, name)| {
-        let head = head.to_str().ok()?;
-        let mut words = head.split(' ');
-        let (mode, _, id) = (words.next()?, words.next()?, words.next()?);
-        Some((mode.to_owned(), id.to_owned(), path_from(name)))
-    });
-    Ok(parsed.collect())
-}
-
-fn is_plain(name: &Path) -> bool {
+/// Whether a name stays where it is put: no `..`, and nothing of git's own.
+pub fn is_plain(name: &Path) -> bool {
     name.components()
         .all(|part| matches!(part, Component::Normal(part) if !part.eq_ignore_ascii_case(".git")))
 }
 
-/// The directories above `name`, each of which must be a real one.
-fn make_parents(top: &Path, name: &Path) -> Result<()> {
+fn has_directories(top: &Path, dir: Option<&Path>) -> bool {
+    let mut path = top.to_owned();
+    dir.into_iter().flat_map(Path::components).all(|part| {
+        path.push(part);
+        fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir())
+    })
+}
+
+/// The directories of this name below `top`, each of which must be a real one.
+fn make_directories(top: &Path, name: &Path) -> Result<()> {
     let mut dir = top.to_owned();
-    for part in name.parent().into_iter().flat_map(Path::components) {
+    for part in name.components() {
         dir.push(part);
         match fs::symlink_metadata(&dir) {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => return Err(Failure::fatal(format!("'{}' is not a directory", dir.display()))),
             Err(_) => {
-                fs::create_dir(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?
+                fs::create_dir(&dir)
+                    .or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
             }
         }
     }
     Ok(())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = || format!("could not write '{}'", path.display());
-    let mut file = fs::File::create(path).or_fatal(failed)?;
-    file.write_all(bytes).or_fatal(failed)
+/// A file without the filters, with its permissions from its first byte: it may hold a secret.
+fn place_file(top: &Path, name: &Path, file: &Stored, permissions: Option<u32>) -> Result<()> {
+    if !is_plain(name) {
+        return Ok(());
+    }
+    make_directories(top, name.parent().unwrap_or(Path::new("")))?;
+    let path = top.join(name);
+    match file.mode.as_str() {
+        "120000" => {
+            remove_if_there(&path)?;
+            let made = std::os::unix::fs::symlink(path_from(&file.bytes), &path);
+            made.or_fatal(|| format!("could not restore '{}'", path.display()))
+        }
+        "100755" => write_over(&path, &file.bytes, permissions.unwrap_or(0o777)),
+        _ => write_over(&path, &file.bytes, permissions.unwrap_or(0o666)),
+    }
+}
+
+/// A new file in place of an old one, so that nothing is written through a link.
+fn write_over(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    remove_if_there(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(bytes))
+        .or_fatal(|| format!("could not write '{}'", path.display()))
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).or_fatal(|| format!("could not remove '{}'", path.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -31,6 +31,14 @@ pub struct Context {
     pub dumb_terminal: bool,
     /// The user's shell, for `git task shell`.
     pub shell: Option<OsString>,
+    /// The user's home directory.
+    pub home: Option<PathBuf>,
+    /// Where files of the user's programs lie: `XDG_DATA_HOME`, else `~/.local/share`.
+    pub data_home: Option<PathBuf>,
+    /// Where the user's configuration lies: `XDG_CONFIG_HOME`, else `~/.config`.
+    pub config_home: Option<PathBuf>,
+    /// Where programs are looked for.
+    pub search_path: Vec<PathBuf>,
     /// The user's name as the system knows it, for `{user}` in templates.
     pub user: Option<String>,
 }
@@ -42,6 +50,10 @@ impl Context {
     /// If the current directory is gone, as git: "Unable to read current working directory".
     pub fn from_env() -> Result<Self> {
         let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+        // The specification says that what is not absolute counts as not set.
+        let dir = |name: &str| var(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let home = dir("HOME");
+        let below_home = |name: &str| home.as_ref().map(|home| home.join(name));
         let dumb_terminal = var("TERM").is_none_or(|t| t == "dumb");
         Ok(Context {
             cwd: std::env::current_dir().or_fatal(|| "Unable to read current working directory")?,
@@ -53,8 +65,25 @@ impl Context {
             advice: var("GIT_ADVICE").is_none_or(|v| !is_false(&v)),
             dumb_terminal,
             shell: var("SHELL"),
+            data_home: dir("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
+            config_home: dir("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
+            home,
+            search_path: var("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default(),
             user: var("USER").or_else(|| var("LOGNAME")).and_then(|v| v.into_string().ok()),
         })
+    }
+
+    /// The directory in which PATH finds this program under `name`, else the one that it really lies in: what
+    /// a package manager links into a directory belongs to that one.
+    ///
+    /// # Errors
+    /// If the system can't say which program this is.
+    pub fn bin_dir(&self, name: &str) -> std::io::Result<PathBuf> {
+        let program = std::env::current_exe()?.canonicalize()?;
+        let is_this = |dir: &&PathBuf| dir.join(name).canonicalize().is_ok_and(|found| found == program);
+        let dirs: Vec<PathBuf> = self.search_path.iter().map(|dir| self.cwd.join(dir)).collect();
+        let found = dirs.iter().find(is_this).cloned();
+        found.or_else(|| program.parent().map(PathBuf::from)).ok_or(std::io::ErrorKind::NotFound.into())
     }
 
     /// Seconds since the epoch.

@@ -87,14 +87,14 @@ impl Failure {
         Self::new(Kind::Interrupted, "interrupted")
     }
 
-    /// The items' own failures have been reported already; this only carries the exit code (1).
-    pub fn reported() -> Self {
-        Self::new(Kind::Negative, String::new())
+    /// What failed has been reported already; this only carries its exit code.
+    pub fn reported(kind: Kind) -> Self {
+        Self::new(kind, String::new())
     }
 
     /// Whether there is nothing more to say.
     pub fn is_reported(&self) -> bool {
-        self.kind == Kind::Negative && self.hint.is_none() && self.source.to_string().is_empty()
+        self.hint.is_none() && self.source.to_string().is_empty()
     }
 
     fn new(kind: Kind, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {

@@ -2,16 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "the arguments are read here, once")]
 
+mod complete;
 mod task;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::context::Context;
-use crate::error::{EXIT_DONE, Kind, Result};
+use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::ui::Ui;
 
 /// The three programs.
@@ -25,14 +27,32 @@ pub enum Program {
     Integrate,
 }
 
-/// Runs a program with the arguments of this process.
+impl Program {
+    /// The command line that it understands.
+    pub fn command(self) -> clap::Command {
+        let (name, command) = match self {
+            Program::Task => ("git task", task::Cli::command()),
+            Program::Pool => ("git pool", stub("pool", HAND_OUT)),
+            Program::Integrate => ("git integrate", stub("integrate", MERGE)),
+        };
+        usage::as_git_parses(command, name)
+    }
+}
+
+const HAND_OUT: &str = "hand out worktrees made ahead of need";
+const MERGE: &str = "merge what is ready";
+
+/// Runs a program with the arguments of this process: completion, or parse, context, dispatch, report.
 pub fn run(program: Program) -> ExitCode {
     restore_sigpipe();
     let args: Vec<OsString> = std::env::args_os().collect();
+    if complete::answer(program, &args) {
+        return ExitCode::from(EXIT_DONE);
+    }
     ExitCode::from(match program {
-        Program::Task => dispatch::<task::Cli>(&args, task::run),
-        Program::Pool => not_yet(&args, "pool", "hand out worktrees made ahead of need"),
-        Program::Integrate => not_yet(&args, "integrate", "merge what is ready"),
+        Program::Task => dispatch(program, &args, task::run),
+        Program::Pool => not_yet(program, &args, "pool", HAND_OUT),
+        Program::Integrate => not_yet(program, &args, "integrate", MERGE),
     })
 }
 
@@ -45,18 +65,14 @@ fn restore_sigpipe() {
     }
 }
 
-fn dispatch<C>(args: &[OsString], run: impl FnOnce(C, Context, Ui) -> Result<u8>) -> u8
+fn dispatch<C>(program: Program, args: &[OsString], run: impl FnOnce(C, Context, Ui) -> Result<u8>) -> u8
 where
-    C: CommandFactory + FromArgMatches,
+    C: FromArgMatches,
 {
-    let mut command = as_git_parses(C::command());
-    let matches = match command.try_get_matches_from_mut(args) {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error, args),
-    };
-    let cli = match C::from_arg_matches(&matches) {
+    let parsed = program.command().try_get_matches_from(args).and_then(|m| C::from_arg_matches(&m));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, args),
+        Err(error) => return instead_of_running(&error, args),
     };
     let outcome = Context::from_env().and_then(|context| run(cli, context, Ui::plain()));
     match outcome {
@@ -68,56 +84,8 @@ where
     }
 }
 
-/// What clap doesn't do by itself: `-h` and `--help` apart, `--no-` for every switch, git's form of help.
-fn as_git_parses(command: clap::Command) -> clap::Command {
-    let names: Vec<String> = command.get_subcommands().map(|s| s.get_name().to_owned()).collect();
-    let mut command = command
-        .disable_help_flag(true)
-        .disable_help_subcommand(true)
-        .infer_long_args(true)
-        .help_template("usage: {usage}\n\n{about-with-newline}\n{all-args}{after-help}")
-        .arg(
-            clap::Arg::new("-h")
-                .short('h')
-                .action(ArgAction::HelpShort)
-                .help("Print usage")
-                .hide_short_help(true),
-        )
-        .arg(
-            clap::Arg::new("--help")
-                .long("help")
-                .action(ArgAction::HelpLong)
-                .help("Print all help")
-                .hide_short_help(true),
-        );
-    for arg in negations(&command) {
-        command = command.arg(arg);
-    }
-    for name in names {
-        command = command.mut_subcommand(name, as_git_parses);
-    }
-    command
-}
-
-/// A hidden `--no-x` for each switch `--x` that has none.
-fn negations(command: &clap::Command) -> Vec<clap::Arg> {
-    let longs: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
-    let switches = command.get_arguments().filter(|a| matches!(a.get_action(), ArgAction::SetTrue));
-    let wanted = switches.filter(|a| {
-        a.get_long()
-            .is_some_and(|long| !long.starts_with("no-") && !longs.contains(&format!("no-{long}").as_str()))
-    });
-    wanted
-        .map(|a| {
-            let name = format!("no-{}", a.get_long().expect("it was just looked at"));
-            let arg = clap::Arg::new(name.clone()).long(name).action(ArgAction::SetTrue).hide(true);
-            arg.overrides_with(a.get_id().clone()).global(a.is_global_set())
-        })
-        .collect()
-}
-
 /// Usage on standard output and 129 for `-h`, long help and 0 for `--help`, 129 for what makes no sense.
-fn usage(error: &clap::Error, args: &[OsString]) -> u8 {
+fn instead_of_running(error: &clap::Error, args: &[OsString]) -> u8 {
     match error.kind() {
         ErrorKind::DisplayVersion => {
             let _ = error.print();
@@ -130,25 +98,27 @@ fn usage(error: &clap::Error, args: &[OsString]) -> u8 {
             if long { EXIT_DONE } else { Kind::Usage.exit_code() }
         }
         _ => {
-            // clap's own "error:" is git's too; the usage line follows it.
-            let _ = error.print();
+            Ui::plain().failure(&Failure::usage(usage::complaint(error)));
             Kind::Usage.exit_code()
         }
     }
 }
 
-/// The two programs that don't work yet say so.
-fn not_yet(args: &[OsString], name: &'static str, purpose: &str) -> u8 {
-    let command = clap::Command::new(format!("git-{name}"))
+/// The command line of a program that doesn't work yet.
+fn stub(name: &'static str, purpose: &str) -> clap::Command {
+    clap::Command::new(format!("git-{name}"))
         .bin_name(format!("git {name}"))
         .version(env!("CARGO_PKG_VERSION"))
-        .about(format!("This will {purpose}. It does nothing more than this help yet."));
-    let mut command = as_git_parses(command);
-    match command.try_get_matches_from_mut(args) {
-        Err(error) => usage(&error, args),
+        .about(format!("This will {purpose}. It does nothing more than this help yet."))
+}
+
+/// The two programs that don't work yet say so.
+fn not_yet(program: Program, args: &[OsString], name: &str, purpose: &str) -> u8 {
+    match program.command().try_get_matches_from(args) {
+        Err(error) => instead_of_running(&error, args),
         Ok(_) => {
             let message = format!("'git {name}' does nothing yet; it will {purpose}");
-            Ui::plain().failure(&crate::error::Failure::fatal(message));
+            Ui::plain().failure(&Failure::fatal(message));
             Kind::Fatal.exit_code()
         }
     }
@@ -159,7 +129,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
-        as_git_parses(task::Cli::command()).debug_assert();
+    fn the_command_lines_are_consistent() {
+        for program in [Program::Task, Program::Pool, Program::Integrate] {
+            program.command().debug_assert();
+        }
     }
 }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::task::{add, admin, diff, list, note, place, remove, show, state, sync};
 use crate::commands::trust::{self, TrustArgs};
-use crate::commands::{Common, Cx};
+use crate::commands::{Common, Cx, completion, install};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::task::state::Action;
@@ -54,11 +54,17 @@ enum Command {
     Diff(diff::DiffArgs),
     Patch(diff::PatchArgs),
     Trust(TrustArgs),
+    Completion(completion::Args),
+    InstallCompletions(install::CompletionsArgs),
+    InstallMan(install::ManArgs),
 }
 
 /// Opens the repository and runs the command. Failures are shown with the user's own colours and advice.
 pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
     let command = cli.command.unwrap_or_else(|| Command::List(list::Args::default()));
+    if let Some(outcome) = anywhere(&command, &cli.common, &context) {
+        return outcome;
+    }
     let cx = Cx::open(context, ui, &cli.common, "color.task")?;
     let outcome = match &command {
         Command::Add(args) => add::run(&cx, args),
@@ -82,8 +88,29 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Diff(args) => diff::diff(&cx, args),
         Command::Patch(args) => diff::patch(&cx, args),
         Command::Trust(args) => trust::run(&cx, args),
+        Command::Completion(_) | Command::InstallCompletions(_) | Command::InstallMan(_) => {
+            unreachable!("they are done without a repository")
+        }
     };
     report(&cx, outcome)
+}
+
+/// The commands that need no repository; none if it is another.
+fn anywhere(command: &Command, common: &Common, context: &Context) -> Option<Result<u8>> {
+    let mut ui = Ui::plain();
+    ui.quiet = common.quiet;
+    let advice = context.advice;
+    ui.set_advice(move |_| advice);
+    let outcome = match command {
+        Command::Completion(args) => completion::run(&ui, args),
+        Command::InstallCompletions(args) => install::completions(context, &ui, args),
+        Command::InstallMan(args) => install::man(context, &ui, args),
+        _ => return None,
+    };
+    Some(outcome.and_then(|code| match ui.flush() {
+        Ok(()) => Ok(code),
+        Err(_) => Err(Failure::fatal("could not write to standard output")),
+    }))
 }
 
 fn report(cx: &Cx, outcome: Result<u8>) -> Result<u8> {

@@ -1,5 +1,7 @@
 //! One file for each subcommand: arguments, domain, rendering.
 
+pub mod completion;
+pub mod install;
 pub mod task;
 pub mod trust;
 

@@ -138,7 +138,7 @@ impl Settings {
         let gix = repo.gix();
         let snapshot = gix.config_snapshot();
         let read = Reader::new(&snapshot);
-        let team_path = repo.main_worktree().or(repo.workdir()).unwrap_or(repo.common_dir()).join(TEAM_FILE);
+        let team_path = team_path(repo);
         let team = load_team(&team_path, |name| {
             snapshot.string(format!("session.{name}.command").as_str()).is_some()
         })?;
@@ -192,6 +192,27 @@ impl Settings {
     pub fn setup_run(&self) -> &[String] {
         self.team.as_ref().map_or(&[], |t| &t.setup.run)
     }
+}
+
+/// The sessions that there are, in git config and in the team file; what can't be read has none.
+pub fn session_names(repo: &Repo) -> Vec<String> {
+    let gix = repo.gix();
+    let config = gix.config_snapshot();
+    let sections = config.plumbing().sections_by_name("session").into_iter().flatten();
+    let mut names: Vec<String> = sections
+        .filter(|s| s.body().value("command").is_some())
+        .filter_map(|s| s.header().subsection_name().map(|n| n.to_str_lossy().into_owned()))
+        .collect();
+    let team = load_team(&team_path(repo), |_| true).ok().flatten();
+    names.extend(team.into_iter().flat_map(|t| t.sessions.into_keys()));
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Where the team file of a repository is.
+fn team_path(repo: &Repo) -> PathBuf {
+    repo.main_worktree().or(repo.workdir()).unwrap_or(repo.common_dir()).join(TEAM_FILE)
 }
 
 fn load_team(path: &std::path::Path, session_known: impl Fn(&str) -> bool) -> Result<Option<TeamFile>> {

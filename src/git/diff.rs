@@ -31,11 +31,11 @@ pub fn with_untracked(
     color: bool,
 ) -> Result<ExitStatus> {
     let git = Git::at(path);
-    let index = git.cmd(["rev-parse", "--path-format=absolute", "--git-path", "index"]).poll().line()?;
+    let index = git.cmd(["rev-parse", "--path-format=absolute", "--git-path", "index"]).poll().path()?;
     let dir = repo.state_dir();
     fs::create_dir_all(&dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
     let copy = Temporary(dir.join(format!("index.tmp-{}", std::process::id())));
-    fs::copy(&index, &copy.0).or_fatal(|| format!("could not copy '{index}'"))?;
+    fs::copy(&index, &copy.0).or_fatal(|| format!("could not copy '{}'", index.display()))?;
     git.cmd(["add", "--intent-to-add", "--all"]).env("GIT_INDEX_FILE", &copy.0).output()?;
     let color = if color { "--color=always" } else { "--color=never" };
     git.cmd(["diff", color, &from.to_string()]).args(options).env("GIT_INDEX_FILE", &copy.0).foreground()

@@ -40,38 +40,21 @@ impl Repo {
     /// # Errors
     /// In git's words: no repository, one that another user owns, or a format too new.
     pub fn discover(context: &Context) -> Result<Self> {
-        let overrides = match &context.config_parameters {
-            Some(text) => parse_config_parameters(text.as_encoded_bytes())?,
-            None => Vec::new(),
-        };
-        let options = |level| {
-            use gix::sec::trust::DefaultForLevel;
-            gix::open::Options::default_for_level(level).cli_overrides(overrides.iter().cloned())
-        };
-        let trust = gix::sec::trust::Mapping {
-            full: options(gix::sec::Trust::Full),
-            reduced: options(gix::sec::Trust::Reduced),
-        };
-        let found = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(
-            &context.cwd,
-            gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() },
-            trust,
-        );
-        let gix = match found {
-            Ok(gix) => gix,
+        match open(context)? {
+            Ok(gix) => Self::new(gix, context),
             // git knows best how to say what is wrong with a repository.
             Err(error) => {
-                let git = process::program(
-                    "git".as_ref(),
-                    &["rev-parse".into(), "--git-dir".into()],
-                    &context.cwd,
-                    no_vars(),
-                );
-                git.run()?;
-                return Err(Failure::from(anyhow::Error::new(error)));
+                Git::discovering(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
+                Err(Failure::from(error))
             }
-        };
-        Self::new(gix, context)
+        }
+    }
+
+    /// The repository, if there is one that is ours to read. Nobody hears why not, and no process is started.
+    pub fn find(context: &Context) -> Option<Self> {
+        let gix = open(context).ok()?.ok()?;
+        let is_trusted = gix.to_thread_local().git_dir_trust() == gix::sec::Trust::Full;
+        if is_trusted { Self::new(gix, context).ok() } else { None }
     }
 
     fn new(gix: gix::ThreadSafeRepository, context: &Context) -> Result<Self> {
@@ -84,7 +67,7 @@ impl Repo {
         let git = Git::with_git_dir(dir, &git_dir);
         if local.git_dir_trust() != gix::sec::Trust::Full {
             // Dubious ownership: git's own message and advice are the best there are.
-            Git::at(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
+            Git::discovering(&context.cwd).cmd(["rev-parse", "--git-dir"]).run()?;
         }
         let config = local.config_snapshot();
         let files_backend =
@@ -197,13 +180,41 @@ impl Repo {
         if rev.starts_with('-') || rev.is_empty() || rev.contains(['\n', '\0']) {
             return Ok(None);
         }
-        let peeled = format!("{rev}^{{commit}}");
-        let output = self.cmd(["rev-parse", "--verify", "-q", "--end-of-options"]).arg(peeled).output()?;
+        // Peeled afterwards: after `:/text` a `^{commit}` would be part of the text.
+        let output = self.cmd(["rev-parse", "--verify", "-q", "--end-of-options"]).arg(rev).output()?;
         if !output.status.success() {
             return Ok(None);
         }
-        parse_id(output.stdout.trim()).map(Some)
+        let id = parse_id(output.stdout.trim())?;
+        let gix = self.gix();
+        let commit = gix.find_object(id).ok().and_then(|object| object.peel_to_commit().ok());
+        Ok(commit.map(|commit| commit.id))
     }
+}
+
+/// Looks for the repository from the current directory upwards, or where `GIT_DIR` says.
+///
+/// # Errors
+/// The outer one if `git -c` was handed down in a form that makes no sense.
+fn open(context: &Context) -> Result<Result<gix::ThreadSafeRepository, anyhow::Error>> {
+    let overrides = match &context.config_parameters {
+        Some(text) => parse_config_parameters(text.as_encoded_bytes())?,
+        None => Vec::new(),
+    };
+    let options = |level| {
+        use gix::sec::trust::DefaultForLevel;
+        gix::open::Options::default_for_level(level).cli_overrides(overrides.iter().cloned())
+    };
+    let trust = gix::sec::trust::Mapping {
+        full: options(gix::sec::Trust::Full),
+        reduced: options(gix::sec::Trust::Reduced),
+    };
+    let found = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(
+        &context.cwd,
+        gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() },
+        trust,
+    );
+    Ok(found.map_err(anyhow::Error::new))
 }
 
 /// No variables: the type that [`process::shell`] and [`process::program`] need said.

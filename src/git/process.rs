@@ -45,8 +45,15 @@ pub struct Git {
 }
 
 impl Git {
-    /// git finds the repository from `dir`, a worktree's top level.
+    /// git works on the worktree whose top level is `dir`, and on no other: if its `.git` is missing or broken
+    /// that is an error, where looking upwards could find the repository around it.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        Git { git_dir: Some(dir.join(".git")), dir }
+    }
+
+    /// git looks for the repository from `dir` upwards.
+    pub fn discovering(dir: impl Into<PathBuf>) -> Self {
         Git { dir: dir.into(), git_dir: None }
     }
 
@@ -175,10 +182,19 @@ impl Cmd {
         if output.status.success() { Ok(output.stdout) } else { Err(output.into_failure()) }
     }
 
-    /// As [`Cmd::run`], as text without the line end.
+    /// As [`Cmd::run`], as text without the line end. A path is asked for by [`Cmd::path`].
     pub fn line(self) -> Result<String> {
         let bytes = self.run()?;
         Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned())
+    }
+
+    /// As [`Cmd::run`], as a path, which need not be UTF-8 and may end in a newline of its own.
+    ///
+    /// # Errors
+    /// As [`Cmd::run`].
+    pub fn path(self) -> Result<PathBuf> {
+        let bytes = self.run()?;
+        Ok(crate::paths::path_from(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
     }
 
     /// Runs it for its status; what it prints goes to our standard error, because standard output is for

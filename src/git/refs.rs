@@ -58,9 +58,13 @@ impl Repo {
     /// # Errors
     /// As [`Repo::find_ref`].
     pub fn find_branch(&self, short: &str) -> Result<Option<(String, ObjectId)>> {
-        let candidates = match short.starts_with("refs/") {
-            true => vec![short.to_owned()],
-            false => vec![format!("refs/heads/{short}"), format!("refs/remotes/{short}")],
+        let candidates = if ["refs/heads/", "refs/remotes/"].iter().any(|p| short.starts_with(p)) {
+            vec![short.to_owned()]
+        } else if short.starts_with("refs/") {
+            // A tag or a note is something to start from, but no branch.
+            Vec::new()
+        } else {
+            vec![format!("refs/heads/{short}"), format!("refs/remotes/{short}")]
         };
         for name in candidates {
             if let Some(id) = self.find_ref(&name)? {
@@ -123,6 +127,35 @@ impl Repo {
         self.cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
     }
 
+    /// The short names of the local branches, and with `remote` of the remote-tracking ones after them.
+    ///
+    /// # Errors
+    /// If the reference store can't be read.
+    pub fn branch_names(&self, remote: bool) -> Result<Vec<BString>> {
+        let prefixes = if remote { &["refs/heads/", "refs/remotes/"][..] } else { &["refs/heads/"][..] };
+        let mut names = Vec::new();
+        let mut add = |full: &BStr, prefix: &str| {
+            let short = full.strip_prefix(prefix.as_bytes()).filter(|s| !s.ends_with(b"/HEAD"));
+            names.extend(short.map(BString::from));
+        };
+        if self.has_files_backend() {
+            let gix = self.gix();
+            let failed = || "cannot read the references";
+            let platform = gix.references().or_fatal(failed)?;
+            for prefix in prefixes {
+                let found = platform.prefixed(*prefix).or_fatal(failed)?;
+                found.flatten().for_each(|reference| add(reference.name().as_bstr(), prefix));
+            }
+        } else {
+            let mut all: Vec<_> = self.all_through_git()?.into_keys().collect();
+            all.sort();
+            for prefix in prefixes {
+                all.iter().for_each(|name| add(name.as_bstr(), prefix));
+            }
+        }
+        Ok(names)
+    }
+
     fn all_through_git(&self) -> Result<HashMap<BString, ObjectId>> {
         let out = self.cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
         let lines = out.lines().filter_map(|line| line.split_once_str(" "));
@@ -131,6 +164,10 @@ impl Repo {
 }
 
 fn find_in(gix: &gix::Repository, full_name: &str) -> Result<Option<ObjectId>> {
+    // What no reference can be called is a revision, such as HEAD~1, and no reference is called that.
+    if gix::validate::reference::name(BStr::new(full_name)).is_err() {
+        return Ok(None);
+    }
     let found =
         gix.try_find_reference(BStr::new(full_name)).or_fatal(|| format!("cannot read '{full_name}'"))?;
     // Followed, but not peeled: a branch is a commit, and the trash has commits too.

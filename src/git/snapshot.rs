@@ -16,8 +16,8 @@
 //! | `logs/` | the reflogs of HEAD and of the branch |
 //! | `objects/` `tags/` | other objects that the state names |
 //!
-//! and the caller's texts. Its parents are the tip, HEAD, and the newest of the commits that nothing but this
-//! worktree and its branch holds: what the operation, the autostash or a reflog names.
+//! and the caller's texts. Its parents are the tip, HEAD, the commits that the operation under way can't go on
+//! without, and the newest of those that only a reflog of this worktree or its branch knows.
 //!
 //! Not held: ignored files that nobody names; pipes, sockets and devices ([`Taken::lost`]); times, owners, hard
 //! links and extended attributes; on reftable repositories the reflogs (their commits are).
@@ -25,6 +25,7 @@
 mod contents;
 mod disk;
 mod held;
+mod index_file;
 mod inside;
 mod place;
 mod restore;
@@ -128,16 +129,16 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
         }
         let files = state::files(git_dir)?;
         parts.extend(state::parts("gitdir", &files));
-        named.add_files(&files, place.hash());
+        files.iter().for_each(|(name, text)| named.state_file(name, text));
         let references = state::references(&place, git_dir, common_dir, request.clone)?;
-        named.add(&references, place.hash());
+        named.references(&references);
         if !references.is_empty() {
             parts.push((b"refs".to_vec(), FILE, Content::Bytes(references)));
         }
     }
     let logs = state::reflogs(&place, git_dir, common_dir, request.branch, request.clone)?;
     parts.extend(state::parts("logs", &logs));
-    named.add_files(&logs, place.hash());
+    logs.iter().for_each(|(_, text)| named.reflog(text));
     // A rebase has HEAD elsewhere than the branch.
     let branch = request.branch.map(|name| repo.find_ref(name)).transpose()?.flatten();
     let first = request.tip.into_iter().chain(head).chain(branch.filter(|_| !request.clone));

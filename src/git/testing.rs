@@ -75,7 +75,7 @@ impl Sandbox {
 
 pub(crate) fn git_at<'a>(dir: &Path, args: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let args: Vec<_> = args.into_iter().collect();
-    Git::at(dir)
+    Git::discovering(dir)
         .cmd(&args)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .run()

@@ -172,8 +172,7 @@ impl Repo {
     /// # Errors
     /// If there is no worktree of this repository.
     pub fn worktree_git_dir(&self, path: &Path) -> Result<PathBuf> {
-        let dir = super::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().run()?;
-        Ok(path_from(dir.trim_end_with(|c| c == '\n')))
+        super::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()
     }
 }
 

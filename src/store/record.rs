@@ -95,7 +95,7 @@ pub struct Intent {
     _locked: File,
 }
 
-/// An intent found on disk.
+/// An intent found on disk. As long as this value lives, an abandoned one can't be settled by anybody else.
 #[derive(Debug)]
 pub struct Found {
     /// What it is about, such as a task's name.
@@ -105,6 +105,7 @@ pub struct Found {
     /// Its process is dead.
     pub abandoned: bool,
     path: PathBuf,
+    _locked: File,
 }
 
 impl Intent {
@@ -160,7 +161,7 @@ impl Found {
 ///
 /// # Errors
 /// If the directory can't be read.
-pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
+pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
     let dir = state_dir.join("intents");
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
@@ -177,6 +178,10 @@ pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(e)) => return Err(e).or_fatal(|| format!("could not lock '{name}'")),
         };
+        // Its owner removed it after it was opened here: it is done, not abandoned.
+        if !is_same_file(&file, &entry.path()) {
+            continue;
+        }
         if name.starts_with('.') {
             if abandoned {
                 let _ = fs::remove_file(entry.path());
@@ -184,10 +189,24 @@ pub fn intents(state_dir: &Path) -> Result<Vec<Found>> {
             continue;
         }
         let bytes = fs::read(entry.path()).unwrap_or_default();
-        found.push(Found { record: Record::from_bytes(&bytes)?, name, abandoned, path: entry.path() });
+        found.push(Found {
+            record: Record::from_bytes(&bytes)?,
+            name,
+            abandoned,
+            path: entry.path(),
+            _locked: file,
+        });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,11 @@ use crate::paths::path_from;
 /// The file with patterns that other tools know too.
 const INCLUDE_FILE: &str = ".worktreeinclude";
 
+/// Whether any file is to be copied at all.
+pub fn is_configured(desk: &Desk<'_>) -> bool {
+    !desk.settings.setup_copy().is_empty() || desk.repo.home().join(INCLUDE_FILE).is_file()
+}
+
 /// The untracked files of `source` that the patterns name, relative to it. With `ignored_only` those that
 /// are untracked but not ignored are left out.
 ///

@@ -16,7 +16,7 @@ use super::record::Tasks;
 use super::request::NewTask;
 use super::{Branch, Desk, State, Task, notes};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::{Git, retry};
+use crate::git::process::{Git, Output, retry};
 use crate::git::refs::Old;
 use crate::git::worktree;
 use crate::interrupt;
@@ -34,10 +34,11 @@ pub struct Reserved {
 ///
 /// # Errors
 /// If a name, branch or directory was taken since [`plan`] looked.
-pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>) -> Result<Reserved> {
+pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
+    let setup = setup && (super::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;
     let now = Tasks::of(&crate::store::config::load(desk.repo)?);
-    let under_way = intents(&desk.repo.state_dir())?;
+    let under_way = intents(&desk.repo.state_dir(), &held)?;
     for new in &tasks {
         let slug = &new.task.slug;
         let taken = |t: &&Task| t.slug.twin_key() == slug.twin_key() && (t.state.is_live() || !new.reuse);
@@ -66,6 +67,7 @@ pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>) -> Result<Reserved> {
             .with("branch", new.task.own_branch().unwrap_or_default())
             .with("creates", if new.creates_branch { new.start.to_string() } else { String::new() })
             .with("path", BString::from(path_bytes(&new.path)))
+            .with("setup", if setup { "true" } else { "false" })
             .with("adopts", if new.adopts { "true" } else { "false" })
             .with("clone", if new.task.clone.is_some() { "true" } else { "false" });
         let intent = Intent::write(&state_dir, &held, new.task.slug.as_str(), &record)?;
@@ -157,7 +159,8 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     retry(desk.settings.lock_timeout, || {
-        let mut cmd = desk.repo.cmd(["worktree", "add"]);
+        // What git itself says is said by us; what is left comes from hooks and filters.
+        let mut cmd = desk.repo.cmd(["worktree", "add", "--quiet"]);
         if new.lock {
             cmd = cmd.arg("--lock");
         }
@@ -167,17 +170,27 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
         };
         let output = cmd.output()?;
         if output.status.success() {
+            show(desk, &output);
             return Ok(());
         }
         // git removes what it made when the checkout fails, but keeps all of it when only a hook fails.
         let complete =
             desk.repo.worktrees()?.iter().any(|w| w.path == new.path && w.git_dir.join("index").exists());
         if complete && !interrupt::requested() {
+            show(desk, &output);
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", new.path.display()));
             return Ok(());
         }
         Err(output.into_failure())
     })
+}
+
+/// What hooks and filters had to say, without which nobody would know why they failed.
+fn show(desk: &Desk<'_>, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !said.trim().is_empty() {
+        desk.observer.note(said.trim_end());
+    }
 }
 
 fn make_clone(desk: &Desk<'_>, new: &NewTask) -> Result<()> {

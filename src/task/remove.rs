@@ -20,6 +20,7 @@ use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 use crate::paths::{path_bytes, path_from};
 use crate::store::record::{Found, Intent, Record, intents};
+use crate::store::trash;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         refuse_work(desk, &task, worktree, tip, &landed, options)?;
     }
     let held = desk.lock()?;
-    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == name) {
+    if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
@@ -78,7 +79,9 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     };
     let deletes = tip.filter(|_| !options.keep_branch);
     let bytes = |p: &Option<PathBuf>| p.as_deref().map(|p| BString::from(path_bytes(p))).unwrap_or_default();
+    let last = trash::latest(desk.repo, name)?.map_or(0, |entry| entry.number);
     let record = Record::new("rm")
+        .with("last", last.to_string())
         .with("path", bytes(&path))
         .with("aside", bytes(&aside))
         .with("deletes", deletes.map(|id| id.to_string()).unwrap_or_default())
@@ -313,7 +316,10 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let Some(task) = Tasks::of(&crate::store::config::load(desk.repo)?).find(&intent.name).cloned() else {
         return Ok(());
     };
-    if !went {
+    // Nothing goes that is not in the trash: the removal was cut off before it came to preserving.
+    let last = record.text("last").and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
+    let preserved = trash::latest(desk.repo, &intent.name)?.is_some_and(|entry| entry.number > last);
+    if !went || !preserved {
         return Ok(());
     }
     let deletes =

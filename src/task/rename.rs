@@ -22,7 +22,10 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
     if let Some(other) = tasks.all.iter().find(|t| t.slug.twin_key() == new.twin_key() && t.slug != *old) {
         return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
     }
-    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == old.as_str() || i.name == new.as_str()) {
+    if intents(&desk.repo.state_dir(), &held)?
+        .iter()
+        .any(|i| i.name == old.as_str() || i.name == new.as_str())
+    {
         return Err(Failure::fatal(format!("task '{old}' is being changed by another process")));
     }
     let branch = match task.own_branch() {

@@ -208,7 +208,10 @@ impl Origin {
 /// The base and the commit: `--base`, `task.base` or the current branch; with one predecessor its tip.
 fn origin(desk: &Desk<'_>, request: &Request, after: &[&Task], before: &[NewTask]) -> Result<Origin> {
     let wanted = request.base.as_deref().or(desk.settings.base.as_deref());
-    let mut origin = match wanted {
+    let head = desk.repo.head_branch()?;
+    // As for git, HEAD means the branch that is checked out, if there is one.
+    let named = wanted.filter(|rev| head.is_none() || !["HEAD", "@"].contains(rev));
+    let mut origin = match named {
         Some(rev) => match desk.repo.find_branch(rev)? {
             Some((full, start)) => {
                 Origin { base: Some(short_name(&full).to_owned()), base_ref: Some(full), start }
@@ -221,7 +224,7 @@ fn origin(desk: &Desk<'_>, request: &Request, after: &[&Task], before: &[NewTask
             }
         },
         None => {
-            let Some(full) = desk.repo.head_branch()? else {
+            let Some(full) = head else {
                 return Err(Failure::fatal("HEAD is detached, so there is no current branch to start from")
                     .hint("taskBase", "Name the branch with --base, or set task.base."));
             };

@@ -38,7 +38,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
     let plan = plan(desk, name)?;
     let slug = plan.task.slug.clone();
     let held = desk.lock()?;
-    if intents(&desk.repo.state_dir())?.iter().any(|i| i.name == name) {
+    if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
     let parked = plan.contents.meta.path("parked");

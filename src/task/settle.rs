@@ -16,7 +16,7 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let held = desk.lock()?;
-    let found = intents(&desk.repo.state_dir())?;
+    let found = intents(&desk.repo.state_dir(), &held)?;
     drop(held);
     let mut said = Vec::new();
     for intent in found.into_iter().filter(|i| i.abandoned) {
@@ -60,7 +60,7 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         }
         // The task exists; what was cut off is its setup.
         Some(mut task) => {
-            if task.state == State::Open && !desk.settings.setup_run().is_empty() {
+            if task.state == State::Open && record.text("setup").as_deref() == Some("true") {
                 task.state = State::Blocked;
                 task.reason = Some("its setup did not come to its end".to_owned());
                 desk.edit(&held, |file| task.write_to(file))?;

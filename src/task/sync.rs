@@ -145,8 +145,8 @@ fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &
     if output.status.success() {
         return Ok(());
     }
-    let git_dir = Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().line()?;
-    if crate::git::worktree::operation_in(Path::new(&git_dir)).is_none() {
+    let git_dir = Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()?;
+    if crate::git::worktree::operation_in(&git_dir).is_none() {
         return Err(output
             .into_failure()
             .context(format!("task '{}' could not be brought up to date", task.slug)));

@@ -10,7 +10,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completion;
+mod generated;
+mod clone;
+mod crash;
 mod harness;
+mod install;
 mod layers;
+mod move_rename;
 mod project;
+mod prune;
 mod readme;
+mod remove;
+mod repair;
+mod restore;
+mod restore_states;

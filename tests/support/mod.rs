@@ -6,6 +6,7 @@
 
 mod disk;
 mod fault;
+mod picture;
 mod pty;
 mod repo;
 mod run;
@@ -18,6 +19,7 @@ pub use disk::FullDisk;
 pub use fault::{Faulted, Points};
 #[cfg(target_os = "linux")]
 pub use fault::{disk_full_from_every, killed_at_every};
+pub use picture::Picture;
 pub use pty::Pty;
 pub use repo::{ForeignConfigWriter, Remote, assert_sound, at_once};
 pub use run::Run;

@@ -116,15 +116,13 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         for (name, request) in &wanted {
             planned.push(request::plan(&desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
         }
-        make(cx, &desk, args, planned, &mut made)?
+        make(cx, &desk, args, planned, &mut made)?;
+        EXIT_DONE
     } else {
         cx.each(&wanted, |(name, request)| {
             let view = View::read(&desk)?;
             let new = request::plan(&desk, &view, &[], Slug::try_from(name.as_str())?, request)?;
-            match make(cx, &desk, args, vec![new], &mut made)? {
-                EXIT_DONE => Ok(()),
-                _ => Err(Failure::reported()),
-            }
+            make(cx, &desk, args, vec![new], &mut made)
         })?
     };
     if args.json && !args.dry_run {
@@ -195,16 +193,16 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
 }
 
 /// Makes these tasks, all or none, and prints where they are.
-fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut Vec<Record>) -> Result<u8> {
+fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut Vec<Record>) -> Result<()> {
     if args.dry_run {
         for new in &planned {
             cx.print(describe(new))?;
         }
-        return Ok(EXIT_DONE);
+        return Ok(());
     }
-    let created = create::reserve(desk, planned)?.build(desk)?.commit(desk)?;
+    let created = create::reserve(desk, planned, !args.no_setup)?.build(desk)?.commit(desk)?;
     // One that exists is reported also if its setup failed; a single one's failure is this command's.
-    let mut code = EXIT_DONE;
+    let mut failed = None;
     for new in created {
         let (task, path) = (new.task.clone(), new.path.clone());
         let done = new.finish(desk, !args.no_setup);
@@ -215,10 +213,10 @@ fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut
         }
         if let Err(failure) = done.and_then(|(task, path)| raise(cx, desk, args, &task, &path)) {
             cx.ui.failure(&failure);
-            code = failure.kind.exit_code();
+            failed = Some(failure.kind);
         }
     }
-    Ok(code)
+    failed.map_or(Ok(()), |kind| Err(Failure::reported(kind)))
 }
 
 fn raise(cx: &Cx, desk: &Desk<'_>, args: &Args, task: &Task, path: &Path) -> Result<()> {

@@ -69,7 +69,10 @@ pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Ind
         parts.push((path, mode, Content::Object(*id)));
     }
     if found.needs_file {
-        parts.push((b"index-file".to_vec(), FILE, Content::File(place.file("index"))));
+        let file = place.file("index");
+        let bytes = fs::read(&file).or_fatal(|| format!("could not read '{}'", file.display()))?;
+        let bytes = super::index_file::without_stat(bytes, place.hash());
+        parts.push((b"index-file".to_vec(), FILE, Content::Bytes(bytes)));
     }
     for id in &found.objects {
         let name = format!("objects/{id}").into_bytes();

@@ -9,8 +9,8 @@ use gix::bstr::ByteSlice;
 use crate::error::{OrFatal, Result};
 use crate::git::process::Git;
 
-/// Submodules of the worktree whose commits would be lost, and those that aren't there but have files in their
-/// place, which git never looks at. Their uncommitted changes are `git status`'s to find.
+/// Submodules of the worktree with changes, or whose commits would be lost, and those that aren't there but
+/// have files in their place, which git never looks at. That one is at another commit is the status's to find.
 ///
 /// # Errors
 /// If a directory can't be read.
@@ -23,7 +23,10 @@ pub fn submodules_with_work(
     for name in submodules {
         let path = top.join(name);
         let dot_git = path.join(".git");
-        if dot_git.is_dir() {
+        // The status of the worktree around it goes by what its configuration hides.
+        if dot_git.exists() && has_changes(&path)? {
+            found.push(name.clone());
+        } else if dot_git.is_dir() {
             // Made by hand, or long ago: its repository is in the worktree itself.
             if has_commits_of_its_own(&dot_git)? {
                 found.push(name.clone());
@@ -46,6 +49,12 @@ pub fn submodules_with_work(
         }
     }
     Ok(found)
+}
+
+fn has_changes(submodule: &Path) -> Result<bool> {
+    let args = ["status", "--porcelain", "-unormal", "--ignore-submodules=none"];
+    let output = Git::at(submodule).cmd(args).poll().output()?;
+    Ok(!output.status.success() || !output.stdout.is_empty())
 }
 
 /// The repositories of submodules, and of their submodules; a submodule's name may have slashes.

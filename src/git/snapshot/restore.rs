@@ -66,7 +66,8 @@ pub fn restore_into(commit: ObjectId, path: &Path, git_dir: &Path) -> Result<()>
             make_directories(path, &name)?;
         }
     }
-    let same = from.trees.get("index") == from.trees.get("worktree");
+    // What the index that wrote the files knows of them, if they are still as it wrote them.
+    let same = from.trees.get("index") == from.trees.get(files) && from.below("raw").next().is_none();
     let index = git_dir.join("index");
     if has_index && (!same || from.files.contains_key(Path::new("index-file"))) {
         fs::remove_file(&disk).or_fatal(|| format!("could not remove '{}'", disk.display()))?;
@@ -188,8 +189,12 @@ fn listing(out: &[u8]) -> Vec<Listed> {
 
 /// Sparse patterns, and the configuration of this worktree alone where git reads it.
 fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
-    let config = from.files.get(Path::new("gitdir/config.worktree"));
-    if let Some(file) = config {
+    if from.trees.contains_key("index") {
+        // `git worktree add` gave it those of the worktree where it was run.
+        remove_if_there(&git_dir.join("config.worktree"))?;
+        remove_if_there(&git_dir.join("info/sparse-checkout"))?;
+    }
+    if let Some(file) = from.files.get(Path::new("gitdir/config.worktree")) {
         let key = "extensions.worktreeConfig";
         if !git_dir.join("commondir").exists() {
             // A clone has nobody else's configuration.
@@ -200,15 +205,11 @@ fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
             write_over(&git_dir.join("config.worktree"), &file.bytes, 0o666)?;
         }
     }
-    let patterns = git_dir.join("info/sparse-checkout");
-    match from.files.get(Path::new("gitdir/info/sparse-checkout")) {
-        Some(file) => {
-            make_directories(git_dir, Path::new("info"))?;
-            write_over(&patterns, &file.bytes, 0o666)
-        }
-        // `git worktree add` gave it those of the worktree where it was run.
-        None => remove_if_there(&patterns),
+    if let Some(file) = from.files.get(Path::new("gitdir/info/sparse-checkout")) {
+        make_directories(git_dir, Path::new("info"))?;
+        write_over(&git_dir.join("info/sparse-checkout"), &file.bytes, 0o666)?;
     }
+    Ok(())
 }
 
 /// The index file as it was; where this git can't read it, what the trees say.

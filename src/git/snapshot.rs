@@ -22,6 +22,7 @@
 //! Not held: ignored files that nobody names; pipes, sockets and devices ([`Taken::lost`]); times, owners, hard
 //! links and extended attributes; on reftable repositories the reflogs (their commits are).
 
+mod bring;
 mod contents;
 mod disk;
 mod held;
@@ -33,6 +34,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use bring::bring;
 pub use restore::{restore_into, texts_of};
 
 use std::collections::BTreeSet;

@@ -96,7 +96,7 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
         Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
     };
     if let (true, Some(path)) = (removal.clone, removal.path) {
-        fetch_snapshot(repo, path, commit)?;
+        snapshot::bring(repo, path, commit)?;
     }
     Ok(Kept::InTrash { entry: file(repo, removal, commit)?, lost })
 }
@@ -123,14 +123,6 @@ fn file(repo: &Repo, removal: &Removal<'_>, commit: ObjectId) -> Result<Entry> {
 fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
     let all = entries(repo)?.into_iter().filter(|e| e.slug == slug).map(|e| e.number).collect::<Vec<_>>();
     Ok(all.into_iter())
-}
-
-/// A clone's objects come here; git fetches references only, so it gets one for the moment.
-fn fetch_snapshot(repo: &Repo, clone: &Path, commit: ObjectId) -> Result<()> {
-    let git = crate::git::process::Git::at(clone);
-    let name = format!("refs/task-snapshot/{commit}");
-    git.cmd(["update-ref", &name, &commit.to_string()]).run()?;
-    repo.cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]).arg(clone).arg(&name).run().map(drop)
 }
 
 /// Everything in the trash, by task and number.

@@ -43,7 +43,15 @@ pub fn keep(
         kept,
         now: desk.context.now(),
     };
-    let Kept::NeedsDirectory(inside) = trash::keep(desk.repo, &removal)? else { return Ok(false) };
+    let inside = match trash::keep(desk.repo, &removal)? {
+        Kept::NeedsDirectory(inside) => inside,
+        Kept::InTrash { lost, .. } => {
+            for name in lost {
+                desk.observer.warn(&format!("not kept: '{}' is no file", name.display()));
+            }
+            return Ok(false);
+        }
+    };
     let Some(worktree) = worktree else {
         let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
         return Err(Failure::fatal(format!(
@@ -137,12 +145,17 @@ fn parked_name(path: &Path) -> PathBuf {
 fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Result<()> {
     let failed = || format!("could not move '{}' aside", worktree.path.display());
     worktree.unmark()?;
+    let all = desk.repo.worktrees()?;
     fs::rename(&worktree.path, aside).or_fatal(failed)?;
     point_admin_at(worktree, aside)?;
+    move_nested(&all, &worktree.path, aside)?;
     let git = Git::at(aside);
-    // The branch can then go, or be used elsewhere.
-    let head = git.cmd(["rev-parse", "--verify", "HEAD"]).line()?;
-    git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD", &head]).run()?;
+    // The branch can then go, or be used elsewhere. One without a commit is no branch yet.
+    let head = git.cmd(["rev-parse", "-q", "--verify", "HEAD"]).output()?;
+    if head.status.success() {
+        let cmd = git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD"]);
+        cmd.arg(head.stdout.trim().to_str_lossy().as_ref()).run()?;
+    }
     if worktree.locked.is_none() {
         let reason = format!("work of the removed task '{slug}'; see git task restore");
         desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]).arg(aside).run()?;
@@ -170,12 +183,24 @@ pub fn unpark(
     let _ = fs::remove_dir(to);
     fs::rename(aside, to).or_fatal(|| format!("could not move '{}' back", aside.display()))?;
     point_admin_at(worktree, to)?;
+    move_nested(&all, aside, to)?;
     if let Some(head) = head.filter(|h| h.starts_with("refs/heads/")) {
         Git::at(to).cmd(["symbolic-ref", "-m", "git task restore", "HEAD", head]).run()?;
     }
     worktree.mark(slug.as_str())?;
     if !locked {
         desk.repo.at_home().cmd(["worktree", "unlock"]).arg(to).run()?;
+    }
+    Ok(())
+}
+
+/// Worktrees inside the one that moves go with it.
+fn move_nested(all: &[Worktree], from: &Path, to: &Path) -> Result<()> {
+    for worktree in all.iter().filter(|w| !w.is_main) {
+        match worktree.path.strip_prefix(from) {
+            Ok(rest) if !rest.as_os_str().is_empty() => point_admin_at(worktree, &to.join(rest))?,
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -10,10 +10,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod completion;
-mod generated;
 mod clone;
+mod completion;
 mod crash;
+mod generated;
 mod harness;
 mod install;
 mod layers;

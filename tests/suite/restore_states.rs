@@ -123,7 +123,12 @@ fn files_that_git_takes_for_unchanged_stay_so() {
 fn filters_that_lose_something_lose_nothing() {
     let sandbox = Sandbox::new();
     let (dir, path) = begin(&sandbox);
-    sandbox.commit(&path, ".gitattributes", "*.nb filter=strip\n*.id ident\n*.utf working-tree-encoding=UTF-16\n", "Attributes");
+    sandbox.commit(
+        &path,
+        ".gitattributes",
+        "*.nb filter=strip\n*.id ident\n*.utf working-tree-encoding=UTF-16\n",
+        "Attributes",
+    );
     sandbox.git(&dir, ["config", "filter.strip.clean", "sed -e s/secret.*//"]).ok();
     sandbox.write(&path, "new.nb", "kept\nsecret result\n");
     sandbox.write(&path, "new.id", "$Id: what was here $\n");
@@ -138,7 +143,10 @@ fn a_filter_of_large_files_is_not_stored_twice() {
     sandbox.commit(&path, ".gitattributes", "*.bin filter=store\n", "Attributes");
     let store = sandbox.path("store");
     fs::create_dir(&store).unwrap();
-    let clean = format!("t=$(mktemp); cat >$t; s=$(sha1sum <$t | cut -c1-40); mv $t {0}/$s; echo $s", store.display());
+    let clean = format!(
+        "t=$(mktemp); cat >$t; s=$(sha1sum <$t | cut -c1-40); mv $t {0}/$s; echo $s",
+        store.display()
+    );
     sandbox.git(&dir, ["config", "filter.store.clean", &clean]).ok();
     sandbox.git(&dir, ["config", "filter.store.smudge", &format!("read s; cat {}/$s", store.display())]).ok();
     sandbox.git(&dir, ["config", "filter.store.required", "true"]).ok();
@@ -255,7 +263,12 @@ fn a_merge_with_conflicts() {
 
 #[test]
 fn a_rebase_with_conflicts() {
-    for how in [&["rebase"][..], &["rebase", "-i"], &["rebase", "--apply"], &["rebase", "--autostash", "--rebase-merges"]] {
+    for how in [
+        &["rebase"][..],
+        &["rebase", "-i"],
+        &["rebase", "--apply"],
+        &["rebase", "--autostash", "--rebase-merges"],
+    ] {
         let sandbox = Sandbox::new();
         let (dir, path) = begin(&sandbox);
         sandbox.commit(&path, "b", "ours\n", "Ours");

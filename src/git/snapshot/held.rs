@@ -41,7 +41,8 @@ impl Named {
     /// Adds references, as [`state::references`] lists them.
     pub fn references(&mut self, list: &[u8]) {
         for (id, name) in state::lines(list) {
-            let into = if name.starts_with("refs/remotes") { &mut self.logged } else { &mut self.needed };
+            let theirs = name.starts_with("refs/remotes") || name.starts_with("refs/tags");
+            let into = if theirs { &mut self.logged } else { &mut self.needed };
             into.extend(ids_in(id));
         }
     }
@@ -71,8 +72,11 @@ impl Named {
                 parents.push(id);
             }
         }
+        let of_main = main.map(references_of).transpose()?.unwrap_or_default();
         let known: HashSet<String> = parents.iter().map(ObjectId::to_string).collect();
-        let all = self.needed.union(&self.logged).filter(|word| !known.contains(*word));
+        let in_main: HashSet<String> = of_main.iter().map(ObjectId::to_string).collect();
+        let logged = self.logged.difference(&self.needed).filter(|word| !in_main.contains(*word));
+        let all = self.needed.iter().chain(logged).filter(|word| !known.contains(*word));
         let found = objects(place, all, parts)?;
         let is_needed = |commit: &(ObjectId, String)| self.needed.contains(&commit.1);
         let (needed, logged): (Vec<_>, Vec<_>) = found.into_iter().partition(is_needed);
@@ -81,9 +85,8 @@ impl Named {
         parents.extend(newest(cmd, &needed, &parents)?);
         let mut excluded = parents.clone();
         let mut cmd = place.cmd(["rev-list", "--parents", "--ignore-missing", "--stdin"]);
-        if let Some(main) = main {
-            excluded.extend(references_of(main)?);
-        } else {
+        excluded.extend(of_main);
+        if main.is_none() {
             let short = branch.and_then(|name| name.strip_prefix("refs/heads/"));
             cmd = cmd.arg("--not").args(short.map(|name| format!("--exclude={name}")));
             cmd = cmd.args(["--branches", "--remotes", "--tags"]);
@@ -116,7 +119,9 @@ fn objects<'a>(
     let mut others = BTreeSet::new();
     for line in checked.lines() {
         let mut fields = line.splitn(3, |b| *b == b' ');
-        let (Some(id), Some(kind), Some(word)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        let (Some(id), Some(kind), Some(word)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
         let (Ok(id), word) = (ObjectId::from_hex(id), word.to_str_lossy().into_owned()) else { continue };
         let name = format!("objects/{id}").into_bytes();
         match kind {

@@ -277,7 +277,7 @@ fn restore_reflog(git: &Git, git_dir: &Path, name: &Path, saved: &[u8]) -> Resul
     let common = git_dir.join(path_from(common.trim_end()));
     let dir = if name == Path::new("HEAD") { git_dir } else { &common };
     let file = dir.join("logs").join(name);
-    let Some(last) = saved.lines().last().and_then(|line| line.fields().nth(1)) else { return Ok(()) };
+    let Some(last) = saved.lines().next_back().and_then(|line| line.fields().nth(1)) else { return Ok(()) };
     let existing = fs::read(&file).unwrap_or_default();
     let now = git.cmd(["rev-parse", "--verify", "-q"]).arg(name).poll().output()?;
     if existing.lines().count() > 2 || now.stdout.trim() != last {

@@ -57,10 +57,19 @@ fn hundreds_of_them() {
         })
         .collect();
     Git::at(case.wt()).cmd(["fast-import", "--quiet"]).stdin(script).run().unwrap();
-    case.git(["tag", "held", "refs/worktree/n7"]);
     let commit = case.round_trip();
-    assert_eq!(case.parents(commit).len(), 600);
+    assert_eq!(case.parents(commit).len(), 601);
     assert_eq!(case.git(["for-each-ref", "refs/worktree"]).lines().count(), 600);
+}
+
+#[test]
+fn what_an_operation_needs_is_held_even_if_a_branch_has_it_now() {
+    let case = Case::new();
+    let theirs = case.sandbox.commit("theirs", "t\n");
+    case.commit("mine", "m\n");
+    assert_eq!(case.try_git(&["merge", "--no-commit", "main"]), 0);
+    let commit = case.taken().commit;
+    assert_eq!(case.parents(commit), [case.id("task"), theirs]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ where
     let parsed = program.command().try_get_matches_from(args).and_then(|m| C::from_arg_matches(&m));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return instead_of_running(&error, args),
+        Err(error) => return instead_of_running(program, &error, args),
     };
     let outcome = Context::from_env().and_then(|context| run(cli, context, Ui::plain()));
     match outcome {
@@ -85,7 +85,7 @@ where
 }
 
 /// Usage on standard output and 129 for `-h`, long help and 0 for `--help`, 129 for what makes no sense.
-fn instead_of_running(error: &clap::Error, args: &[OsString]) -> u8 {
+fn instead_of_running(program: Program, error: &clap::Error, args: &[OsString]) -> u8 {
     match error.kind() {
         ErrorKind::DisplayVersion => {
             let _ = error.print();
@@ -98,7 +98,7 @@ fn instead_of_running(error: &clap::Error, args: &[OsString]) -> u8 {
             if long { EXIT_DONE } else { Kind::Usage.exit_code() }
         }
         _ => {
-            Ui::plain().failure(&Failure::usage(usage::complaint(error)));
+            Ui::plain().failure(&Failure::usage(usage::complaint(error, &program.command(), args)));
             Kind::Usage.exit_code()
         }
     }
@@ -115,7 +115,7 @@ fn stub(name: &'static str, purpose: &str) -> clap::Command {
 /// The two programs that don't work yet say so.
 fn not_yet(program: Program, args: &[OsString], name: &str, purpose: &str) -> u8 {
     match program.command().try_get_matches_from(args) {
-        Err(error) => instead_of_running(&error, args),
+        Err(error) => instead_of_running(program, &error, args),
         Ok(_) => {
             let message = format!("'git {name}' does nothing yet; it will {purpose}");
             Ui::plain().failure(&Failure::fatal(message));

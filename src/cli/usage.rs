@@ -1,5 +1,7 @@
 //! Help and errors of the command line in the form that git gives them.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
@@ -21,6 +23,10 @@ pub fn as_git_parses(command: Command, path: &str) -> Command {
         .disable_version_flag(true)
         .infer_long_args(true)
         .override_usage(usage)
+        .after_long_help(format!(
+            "See 'git help {}' for the manual",
+            path.split(' ').nth(1).unwrap_or_default()
+        ))
         .help_template("usage: {usage}\n\n{about-with-newline}\n{all-args}{after-help}")
         .arg(Arg::new("-h").short('h').action(ArgAction::HelpShort).help("Print usage").hide_short_help(true))
         .arg(
@@ -96,10 +102,12 @@ fn negations(command: &Command) -> Vec<Arg> {
         .collect()
 }
 
-/// What is wrong with a command line, in the words of git's parse-options.c, and its usage.
-pub fn complaint(error: &Error) -> String {
-    let usage = text(error, ContextKind::Usage);
-    let usage = usage.trim().strip_prefix("Usage:").map(str::trim_start).unwrap_or_default();
+/// What is wrong with a command line, in the words of git's parse-options.c, and the usage of its command.
+pub fn complaint(error: &Error, program: &Command, args: &[OsString]) -> String {
+    // clap gives the usage with some errors only. No option before a subcommand takes a word of its own.
+    let first = args.iter().skip(1).filter_map(|a| a.to_str()).find(|a| !a.starts_with('-'));
+    let command = first.and_then(|name| program.find_subcommand(name)).unwrap_or(program);
+    let usage = command.get_overridden_usage().map(ToString::to_string).unwrap_or_default();
     let what = match error.kind() {
         ErrorKind::UnknownArgument => unknown(error),
         ErrorKind::InvalidSubcommand => {
@@ -129,17 +137,17 @@ pub fn complaint(error: &Error) -> String {
             first.strip_prefix("error: ").unwrap_or(first).to_owned()
         }
     };
-    match usage {
-        "" => what,
-        usage => format!("{what}\nusage: {usage}"),
-    }
+    format!("{what}\nusage: {usage}")
 }
 
 fn unknown(error: &Error) -> String {
     let arg = text(error, ContextKind::InvalidArg);
     match (arg.strip_prefix("--"), arg.strip_prefix('-')) {
         (Some(long), _) => {
-            format!("unknown option {}{}", quoted(long), suggestion(error, ContextKind::SuggestedArg))
+            // The negations are hidden; nobody who didn't begin with "no-" means one.
+            let near = suggestion(error, ContextKind::SuggestedArg);
+            let is_odd = near.contains("--no-") && !long.starts_with("no-");
+            format!("unknown option {}{}", quoted(long), if is_odd { "" } else { &near })
         }
         (None, Some(short)) => format!("unknown switch {}", quoted(short)),
         (None, None) => format!("too many arguments: {}", quoted(&arg)),
@@ -187,5 +195,23 @@ fn text(error: &Error, kind: ContextKind) -> String {
             all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Program;
+
+    #[test]
+    fn help_is_worded_as_gits() {
+        let command = Program::Task.command();
+        for sub in std::iter::once(&command).chain(command.get_subcommands()) {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            let helps =
+                sub.get_arguments().map(|a| a.get_help().map(ToString::to_string).unwrap_or_default());
+            for help in std::iter::once(about).chain(helps) {
+                assert!(!help.ends_with('.'), "{}: {help}", sub.get_name());
+            }
+        }
     }
 }

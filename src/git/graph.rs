@@ -2,7 +2,7 @@
 //!
 //! `%(ahead-behind)` of `git for-each-ref` is missing before git 2.41, and a `git rev-list` for every task
 //! walks the base's side again for each. So this is done in process, in one walk for all tips of a base
-//! ([`walk`]), and by git where the graph is not what the commits say: with replacement objects or grafts.
+//! (`walk`), and by git where the graph is not what the commits say: with replacement objects or grafts.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ impl Repo {
     /// For each pair of a tip and its base what `git rev-list --left-right --count <tip>...<base>` prints, in
     /// the order of `pairs`, each with its own failure.
     ///
-    /// Exact with a commit-graph; without one as robust against wrong commit dates as [`walk`] says, which is
+    /// Exact with a commit-graph; without one as robust against wrong commit dates as `walk` says, which is
     /// more than git is.
     ///
     /// # Errors

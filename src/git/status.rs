@@ -2,7 +2,7 @@
 //!
 //! Counting is the expensive column of `git task list`, so it runs in process and concurrently where gix gives
 //! the same answer as git, and through `git status` everywhere else; which is which is said in
-//! [`in_process`]. Nothing here writes an index or takes a lock.
+//! `in_process`. Nothing here writes an index or takes a lock.
 
 mod in_process;
 #[cfg(test)]

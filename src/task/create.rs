@@ -33,7 +33,7 @@ pub struct Reserved {
 /// Takes the names under the lock. Exactly one of those who want the same name gets it.
 ///
 /// # Errors
-/// If a name, branch or directory was taken since [`plan`] looked.
+/// If a name, branch or directory was taken since [`request::plan`](super::request::plan) looked.
 pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
     let setup = setup && (super::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;

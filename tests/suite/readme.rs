@@ -12,8 +12,8 @@ use snapbox::assert::{Action, Assert};
 
 use crate::support::{Run, Sandbox};
 
-/// How many blocks of the README are run. None yet: the commands that they show don't exist.
-const BLOCKS: usize = 0;
+/// How many blocks of the README are run.
+const BLOCKS: usize = 2;
 
 #[test]
 fn the_readme_is_true() {

@@ -3,12 +3,14 @@
 //! A reference is made before anything is taken away, and goes only by [`expire`].
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
 use super::record::Record;
 use crate::error::{Failure, Result};
+use crate::git::process::retry;
 use crate::git::refs::Old;
 use crate::git::snapshot::{self, Request, Snapshot, Taken};
 use crate::git::{Repo, parse_id};
@@ -104,16 +106,20 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
 /// Gives the commit the next free number. Of several at once each gets one of its own.
 fn file(repo: &Repo, removal: &Removal<'_>, commit: ObjectId) -> Result<Entry> {
     const ATTEMPTS: usize = 100;
+    const WAIT: Duration = Duration::from_secs(10);
     let mut number = numbers(repo, removal.slug)?.max().unwrap_or(0);
     for _ in 0..ATTEMPTS {
         number += 1;
         let ref_name = format!("{PREFIX}{}/{number}", removal.slug);
-        match repo.update_refs("git task: removed", &[(ref_name.clone(), Some(commit), Old::Absent)]) {
+        let change = [(ref_name.clone(), Some(commit), Old::Absent)];
+        match retry(WAIT, || repo.update_refs("git task: removed", &change)) {
             Ok(()) => {
                 let slug = removal.slug.to_owned();
                 return Ok(Entry { slug, number, commit, when: removal.now, ref_name });
             }
-            Err(failure) if repo.find_ref(&ref_name)?.is_none() => return Err(failure),
+            Err(failure) if !numbers(repo, removal.slug)?.any(|taken| taken == number) => {
+                return Err(failure);
+            }
             Err(_) => {}
         }
     }
@@ -214,3 +220,6 @@ pub fn expire(repo: &Repo, before: i64, dry_run: bool) -> Result<Vec<Entry>> {
 pub fn path_value(path: &Path) -> BString {
     BString::from(path_bytes(path))
 }
+
+#[cfg(test)]
+mod tests;

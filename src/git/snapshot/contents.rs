@@ -18,6 +18,8 @@ use crate::paths::{path_bytes, path_from};
 pub struct Index {
     /// Paths of submodules.
     pub submodules: HashSet<PathBuf>,
+    /// What is merged, as a tree.
+    tree: Option<ObjectId>,
     /// Mode, object and path of unmerged entries, by stage.
     unmerged: Vec<(Stage, Mode, ObjectId, Vec<u8>)>,
     /// Files that git was told to take as unchanged.
@@ -50,7 +52,7 @@ pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Ind
     if fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split)) {
         place.with_index("index", ["update-index", "--force-write-index"]).run()?;
     }
-    let found = read(place)?;
+    let mut found = read(place)?;
     let mut merged = "index";
     if !found.unmerged.is_empty() {
         merged = "merged";
@@ -63,7 +65,9 @@ pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Ind
         let args = ["update-index", "-z", "--index-info"];
         place.with_index(merged, args).stdin(lines.collect::<Vec<_>>()).run()?;
     }
-    parts.push((b"index".to_vec(), TREE, Content::Object(place.tree_of(merged)?)));
+    let tree = place.tree_of(merged)?;
+    found.tree = Some(tree);
+    parts.push((b"index".to_vec(), TREE, Content::Object(tree)));
     for (stage, mode, id, path) in &found.unmerged {
         let path = [format!("stages/{}/", *stage as u8).as_bytes(), path].concat();
         parts.push((path, mode, Content::Object(*id)));
@@ -199,7 +203,12 @@ pub fn worktree(
         let args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
         place.with_index("disk", args).stdin(z_list(there)).run()?;
     }
-    parts.push((b"worktree".to_vec(), TREE, Content::Object(place.tree_of("disk")?)));
+    let tree = match status.changed.is_empty() {
+        true => index.tree,
+        false => None,
+    };
+    let tree = tree.map_or_else(|| place.tree_of("disk"), Ok)?;
+    parts.push((b"worktree".to_vec(), TREE, Content::Object(tree)));
     if index.is_sparse {
         // It says which files of the tree are not on disk.
         parts.push((b"disk-index".to_vec(), FILE, Content::File(place.file("disk"))));

@@ -29,6 +29,8 @@ mod held;
 mod index_file;
 mod inside;
 mod place;
+mod put;
+mod raw;
 mod restore;
 mod state;
 #[cfg(test)]

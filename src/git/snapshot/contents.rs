@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::ByteSlice;
 use gix::index::entry::{Flags, Stage};
 
 use super::disk::{self, Status, z_list};
 use super::place::{Content, EXECUTABLE, FILE, LINK, Mode, Part, Place, TREE};
+use super::{put, raw};
 use crate::error::{Failure, OrFatal, Result};
 use crate::paths::{path_bytes, path_from};
 
@@ -226,7 +226,7 @@ pub fn worktree(
     if !permissions.is_empty() {
         parts.push((b"permissions".to_vec(), FILE, Content::Bytes(permissions)));
     }
-    for path in altered_by_filters(place, top, &files)? {
+    for path in raw::altered_by_filters(place, top, &files)? {
         let name = [b"raw/", path_bytes(&path)].concat();
         parts.push((name, mode_of(&top.join(&path))?, Content::File(top.join(&path))));
     }
@@ -248,41 +248,6 @@ fn mode_of(path: &Path) -> Result<Mode> {
     Ok(if meta.permissions().mode() & 0o100 == 0 { FILE } else { EXECUTABLE })
 }
 
-/// Files that would come back with other bytes: line ends, `ident`, a filter that takes something away. They
-/// are written once as a restore would write them, and compared.
-fn altered_by_filters(place: &Place, top: &Path, files: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    const ATTRIBUTES: [&str; 6] = ["text", "eol", "crlf", "ident", "filter", "working-tree-encoding"];
-    if files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let always = place.cmd(["config", "--get", "core.autocrlf"]).output()?;
-    let mut suspects = files.to_vec();
-    if always.stdout.trim().is_empty() || always.stdout.trim() == b"false" {
-        let args = ["check-attr", "-z", "--stdin"];
-        let cmd = place.with_index("disk", args).args(ATTRIBUTES);
-        let out = cmd.stdin(z_list(files)).run()?;
-        let mut fields = out.split(|b| *b == 0);
-        let mut marked: HashSet<PathBuf> = HashSet::new();
-        while let (Some(path), Some(_), Some(value)) = (fields.next(), fields.next(), fields.next()) {
-            if value != b"unspecified" && value != b"unset" {
-                marked.insert(path_from(path));
-            }
-        }
-        suspects.retain(|path| marked.contains(path));
-    }
-    if suspects.is_empty() {
-        return Ok(suspects);
-    }
-    let written = place.file("written");
-    let prefix = path_from(&[b"--prefix=".as_slice(), path_bytes(&written), b"/"].concat());
-    let cmd = place.with_index("disk", ["checkout-index", "-f", "-q", "-z", "--stdin"]).arg(prefix);
-    // What this can't write is different.
-    cmd.stdin(z_list(&suspects)).output()?;
-    suspects.retain(|path| !disk::same_bytes(&top.join(path), &written.join(path)).unwrap_or(false));
-    let _ = fs::remove_dir_all(&written);
-    Ok(suspects)
-}
-
 /// Adds ignored files that the caller names, byte for byte; of a directory, everything in it.
 ///
 /// # Errors
@@ -298,7 +263,7 @@ pub fn ignored(top: &Path, names: &[PathBuf], parts: &mut Vec<Part>) -> Result<(
             Err(e) if is_absent(&e) => continue,
             Err(e) => return Err(e).or_fatal(failed),
         };
-        if !super::restore::is_plain(&name) || is_beyond_a_link(top, &name) {
+        if !put::is_plain(&name) || is_beyond_a_link(top, &name) {
             return Err(Failure::fatal(format!(
                 "cannot preserve '{}': not inside the worktree",
                 path.display()

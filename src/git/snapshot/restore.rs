@@ -1,16 +1,14 @@
 //! From a snapshot back to a worktree.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::place::command;
-use super::state;
+use super::{put, state};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git};
 use crate::paths::{path_bytes, path_from};
@@ -48,7 +46,7 @@ pub fn restore_into(commit: ObjectId, path: &Path, git_dir: &Path) -> Result<()>
     let has_index = from.trees.contains_key("index");
     let files = if from.trees.contains_key("worktree") { "worktree" } else { "index" };
     match from.files.get(Path::new("disk-index")) {
-        Some(file) => write_over(&disk, &file.bytes, 0o666)?,
+        Some(file) => put::write_over(&disk, &file.bytes, 0o666)?,
         None if from.trees.contains_key(files) => {
             with_disk(command(&git, ["read-tree", &from.trees[files]])).run()?;
         }
@@ -57,13 +55,13 @@ pub fn restore_into(commit: ObjectId, path: &Path, git_dir: &Path) -> Result<()>
     with_disk(command(&git, ["checkout-index", "--all", "--force", "--quiet", "--index"])).run()?;
     let permissions = from.permissions();
     for (name, file) in from.below("raw").chain(from.below("ignored")) {
-        place_file(path, name, file, permissions.get(name).copied())?;
+        put::file(path, name, &file.mode, &file.bytes, permissions.get(name).copied())?;
     }
-    restore_permissions(path, &permissions)?;
+    put::permissions(path, &permissions)?;
     for name in from.text("empty").split(|b| *b == 0).filter(|n| !n.is_empty()).map(path_from) {
         // Something that is no directory has come in between.
-        if is_plain(&name) {
-            make_directories(path, &name)?;
+        if put::is_plain(&name) {
+            put::make_directories(path, &name)?;
         }
     }
     // What the index that wrote the files knows of them, if they are still as it wrote them.
@@ -191,8 +189,8 @@ fn listing(out: &[u8]) -> Vec<Listed> {
 fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
     if from.trees.contains_key("index") {
         // `git worktree add` gave it those of the worktree where it was run.
-        remove_if_there(&git_dir.join("config.worktree"))?;
-        remove_if_there(&git_dir.join("info/sparse-checkout"))?;
+        put::remove_if_there(&git_dir.join("config.worktree"))?;
+        put::remove_if_there(&git_dir.join("info/sparse-checkout"))?;
     }
     if let Some(file) = from.files.get(Path::new("gitdir/config.worktree")) {
         let key = "extensions.worktreeConfig";
@@ -202,12 +200,12 @@ fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
         }
         let on = git.cmd(["config", "--type=bool", "--get", key]).poll().output()?;
         if on.stdout.trim() == b"true" {
-            write_over(&git_dir.join("config.worktree"), &file.bytes, 0o666)?;
+            put::write_over(&git_dir.join("config.worktree"), &file.bytes, 0o666)?;
         }
     }
     if let Some(file) = from.files.get(Path::new("gitdir/info/sparse-checkout")) {
-        make_directories(git_dir, Path::new("info"))?;
-        write_over(&git_dir.join("info/sparse-checkout"), &file.bytes, 0o666)?;
+        put::make_directories(git_dir, Path::new("info"))?;
+        put::write_over(&git_dir.join("info/sparse-checkout"), &file.bytes, 0o666)?;
     }
     Ok(())
 }
@@ -215,12 +213,12 @@ fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
 /// The index file as it was; where this git can't read it, what the trees say.
 fn restore_index(git: &Git, from: &Source, index: &Path) -> Result<()> {
     if let Some(file) = from.files.get(Path::new("index-file")) {
-        write_over(index, &file.bytes, 0o666)?;
+        put::write_over(index, &file.bytes, 0o666)?;
         // What it notes of the files is that of files that are gone; their content is the same.
         if refresh(git)? {
             return Ok(());
         }
-        remove_if_there(index)?;
+        put::remove_if_there(index)?;
     }
     command(git, ["read-tree", &from.trees["index"]]).run()?;
     let mut lines = Vec::new();
@@ -250,9 +248,9 @@ fn restore_state(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
     }
     for (name, file) in from.below("gitdir") {
         let setting = name == Path::new("config.worktree") || name.starts_with("info");
-        if state::is_state(name) && is_plain(name) && !setting {
-            make_directories(git_dir, name.parent().unwrap_or(Path::new("")))?;
-            write_over(&git_dir.join(name), &file.bytes, 0o666)?;
+        if state::is_state(name) && put::is_plain(name) && !setting {
+            put::make_directories(git_dir, name.parent().unwrap_or(Path::new("")))?;
+            put::write_over(&git_dir.join(name), &file.bytes, 0o666)?;
         }
     }
     let is_clone = !git_dir.join("commondir").exists();
@@ -265,7 +263,7 @@ fn restore_state(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
     if !script.is_empty() {
         command(git, ["update-ref", "--stdin"]).stdin(script).run()?;
     }
-    for (name, file) in from.below("logs").filter(|(name, _)| is_plain(name)) {
+    for (name, file) in from.below("logs").filter(|(name, _)| put::is_plain(name)) {
         restore_reflog(git, git_dir, name, &file.bytes)?;
     }
     Ok(())
@@ -283,85 +281,6 @@ fn restore_reflog(git: &Git, git_dir: &Path, name: &Path, saved: &[u8]) -> Resul
     if existing.lines().count() > 2 || now.stdout.trim() != last {
         return Ok(());
     }
-    make_directories(dir, &Path::new("logs").join(name.parent().unwrap_or(Path::new(""))))?;
-    write_over(&file, saved, 0o666)
-}
-
-fn restore_permissions(top: &Path, permissions: &HashMap<PathBuf, u32>) -> Result<()> {
-    for (name, mode) in permissions {
-        let path = top.join(name);
-        let is_file = || fs::symlink_metadata(&path).is_ok_and(|m| m.is_file());
-        if is_plain(name) && has_directories(top, name.parent()) && is_file() {
-            let mode = fs::Permissions::from_mode(*mode);
-            fs::set_permissions(&path, mode)
-                .or_fatal(|| format!("could not restore '{}'", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a name stays where it is put: no `..`, and nothing of git's own.
-pub fn is_plain(name: &Path) -> bool {
-    name.components()
-        .all(|part| matches!(part, Component::Normal(part) if !part.eq_ignore_ascii_case(".git")))
-}
-
-fn has_directories(top: &Path, dir: Option<&Path>) -> bool {
-    let mut path = top.to_owned();
-    dir.into_iter().flat_map(Path::components).all(|part| {
-        path.push(part);
-        fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir())
-    })
-}
-
-/// The directories of this name below `top`, each of which must be a real one.
-fn make_directories(top: &Path, name: &Path) -> Result<()> {
-    let mut dir = top.to_owned();
-    for part in name.components() {
-        dir.push(part);
-        match fs::symlink_metadata(&dir) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => return Err(Failure::fatal(format!("'{}' is not a directory", dir.display()))),
-            Err(_) => {
-                fs::create_dir(&dir)
-                    .or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A file without the filters, with its permissions from its first byte: it may hold a secret.
-fn place_file(top: &Path, name: &Path, file: &Stored, permissions: Option<u32>) -> Result<()> {
-    if !is_plain(name) {
-        return Ok(());
-    }
-    make_directories(top, name.parent().unwrap_or(Path::new("")))?;
-    let path = top.join(name);
-    match file.mode.as_str() {
-        "120000" => {
-            remove_if_there(&path)?;
-            let made = std::os::unix::fs::symlink(path_from(&file.bytes), &path);
-            made.or_fatal(|| format!("could not restore '{}'", path.display()))
-        }
-        "100755" => write_over(&path, &file.bytes, permissions.unwrap_or(0o777)),
-        _ => write_over(&path, &file.bytes, permissions.unwrap_or(0o666)),
-    }
-}
-
-/// A new file in place of an old one, so that nothing is written through a link.
-fn write_over(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    remove_if_there(path)?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    file.and_then(|mut file| file.write_all(bytes))
-        .or_fatal(|| format!("could not write '{}'", path.display()))
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).or_fatal(|| format!("could not remove '{}'", path.display()))
-        }
-        _ => Ok(()),
-    }
+    put::make_directories(dir, &Path::new("logs").join(name.parent().unwrap_or(Path::new(""))))?;
+    put::write_over(&file, saved, 0o666)
 }

@@ -346,7 +346,7 @@ fn what_cannot_be_read_is_an_error() {
     case.write("closed/file", "c\n");
     case.write("file", "c\n");
     let fails = |name: &str| {
-        fs::set_permissions(case.wt().join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(case.wt().join(name), fs::Permissions::from_mode(0o0)).unwrap();
         let readable = fs::File::open(case.wt().join(name)).is_ok();
         let (wt, git_dir, repo) = (case.wt(), case.git_dir(), case.repo());
         let request = Request {

@@ -24,7 +24,7 @@ impl Repo {
     /// If the reference store can't be read.
     pub fn find_ref(&self, full_name: &str) -> Result<Option<ObjectId>> {
         if !self.has_files_backend() {
-            let output = self.cmd(["rev-parse", "--verify", "-q", full_name]).poll().output()?;
+            let output = self.at_home().cmd(["rev-parse", "--verify", "-q", full_name]).poll().output()?;
             return if output.status.success() { parse_id(output.stdout.trim()).map(Some) } else { Ok(None) };
         }
         find_in(&self.gix(), full_name)
@@ -106,7 +106,8 @@ impl Repo {
         }
     }
 
-    /// Moves, makes or (with `new` absent) deletes references, all or none, by compare-and-swap.
+    /// Moves, makes or (with `new` absent) deletes references, all or none, by compare-and-swap. They are those
+    /// that all worktrees share: the one that the user is in may be the one that is going.
     ///
     /// # Errors
     /// If one of them does not hold what was expected.
@@ -124,7 +125,7 @@ impl Repo {
             }
         }
         script.extend_from_slice(b"prepare\0commit\0");
-        self.cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
+        self.at_home().cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
     }
 
     /// The short names of the local branches, and with `remote` of the remote-tracking ones after them.
@@ -157,7 +158,7 @@ impl Repo {
     }
 
     fn all_through_git(&self) -> Result<HashMap<BString, ObjectId>> {
-        let out = self.cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
+        let out = self.at_home().cmd(["for-each-ref", "--format=%(objectname) %(refname)"]).poll().run()?;
         let lines = out.lines().filter_map(|line| line.split_once_str(" "));
         lines.map(|(id, name)| Ok((BString::from(name), parse_id(id)?))).collect()
     }

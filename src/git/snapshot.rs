@@ -43,6 +43,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
 use self::disk::Status;
 use self::held::Named;
@@ -50,7 +51,7 @@ use self::place::{Content, FILE, Part, Place};
 use super::worktree::Worktree;
 use super::{Repo, parse_id};
 use crate::error::Result;
-use crate::paths::path_bytes;
+use crate::paths::{path_bytes, path_from};
 
 /// What a snapshot is taken of, and what it holds besides.
 #[derive(Clone, Copy, Debug)]
@@ -171,21 +172,47 @@ fn repositories(
     Ok(found.into_iter().collect())
 }
 
-/// Whether there is anything in the worktree that is not in `commit`: other content, or other files, ignored
-/// ones left aside. A file that is missing is no difference.
+/// Whether there is anything in the worktree that is not in `commit`, or in what that is a snapshot of: other
+/// content, or other files, ignored ones and those in `besides` left aside. A file that is missing is no
+/// difference, and neither is one that was not written to its end.
 ///
 /// # Errors
 /// If the worktree can't be read.
-pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId) -> Result<bool> {
+pub fn differs_from(repo: &Repo, worktree: &Worktree, commit: ObjectId, besides: &Path) -> Result<bool> {
     let path = worktree.path.as_path();
     let git_dir = Some(worktree.git_dir.as_path()).filter(|dir| dir.exists());
     let place = Place::new(repo, Some(path), git_dir)?;
-    place.with_index("index", ["read-tree", &commit.to_string()]).run()?;
-    place.copy_index(&place.file("index"), "disk")?;
-    let status = disk::status(&place, "disk")?;
+    let mut like = commit.to_string();
+    if texts_of(&repo.at_home(), commit, "meta")?.is_some() {
+        like.push_str(":worktree");
+    }
+    if !place.cmd(["cat-file", "-e", &like]).poll().output()?.status.success() {
+        like = "HEAD".to_owned();
+    }
+    place.with_index("index", ["read-tree", &like]).run()?;
     let index = contents::read(&place)?;
+    let status = contents::status(&place, path, &index)?;
     let unseen = disk::unseen(path, &status.ignored, &index.submodules)?;
-    Ok(!unseen.special.is_empty()
-        || status.changed.iter().any(|name| std::fs::symlink_metadata(path.join(name)).is_ok())
-        || !repositories(repo, path, git_dir, &status, &index, &unseen)?.is_empty())
+    if !unseen.special.is_empty() || !repositories(repo, path, git_dir, &status, &index, &unseen)?.is_empty()
+    {
+        return Ok(true);
+    }
+    let (found, _) = contents::found(&place, path, &status)?;
+    let diff = ["diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMT"];
+    let changed = place.cmd(diff).args([like, found.to_string()]).run()?;
+    let mut fields = changed.split(|b| *b == 0).filter(|f| !f.is_empty());
+    while let (Some(info), Some(name)) = (fields.next(), fields.next()) {
+        if !path_from(name).starts_with(besides) && !is_beginning(&place, info)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a changed file holds the beginning of what it should hold: its writer was killed.
+fn is_beginning(place: &Place, info: &[u8]) -> Result<bool> {
+    let words: Vec<&str> = info.to_str().unwrap_or_default().split(' ').collect();
+    let [_, _, whole, part, "M"] = words[..] else { return Ok(false) };
+    let read = |id| place.cmd(["cat-file", "blob", id]).poll().run();
+    Ok(read(whole)?.starts_with(&read(part)?))
 }

@@ -68,6 +68,12 @@ impl Worktree {
         operation_in(&self.git_dir)
     }
 
+    /// git takes it for a repository: not one that was cut off before it had a HEAD.
+    pub fn is_readable(&self) -> bool {
+        let written = |name| std::fs::metadata(self.git_dir.join(name)).is_ok_and(|meta| meta.len() > 0);
+        written("commondir") && written("HEAD") && !self.missing
+    }
+
     /// Notes that this worktree belongs to `task`.
     ///
     /// # Errors
@@ -97,7 +103,10 @@ impl Worktree {
 /// If the directory can't be written.
 pub fn mark(git_dir: &Path, task: &str) -> Result<()> {
     let path = git_dir.join(TASK_MARK);
-    std::fs::write(&path, format!("{task}\n")).or_fatal(|| format!("could not write '{}'", path.display()))
+    // By rename: half a mark would make it nobody's worktree. The temporary file is overwritten by the next.
+    let new = git_dir.join(format!("{TASK_MARK}.new"));
+    let written = std::fs::write(&new, format!("{task}\n")).and_then(|()| std::fs::rename(&new, &path));
+    written.or_fatal(|| format!("could not write '{}'", path.display()))
 }
 
 /// The operation under way in the worktree with this git directory; see `wt-status.c`.
@@ -149,7 +158,7 @@ impl Repo {
 
     /// Where the references are not files, HEAD is not one either.
     fn heads_through_git(&self, all: &mut [Worktree]) -> Result<()> {
-        let out = self.cmd(["worktree", "list", "--porcelain", "-z"]).poll().run()?;
+        let out = self.at_home().cmd(["worktree", "list", "--porcelain", "-z"]).poll().run()?;
         let mut current: Option<&mut Worktree> = None;
         for line in out.split(|b| *b == 0) {
             if let Some(path) = line.strip_prefix(b"worktree ") {
@@ -189,7 +198,10 @@ fn read_worktree(git_dir: &Path) -> Option<Worktree> {
         missing: !dot_git.exists(),
         locked: locked.map(|reason| reason.trim().to_str_lossy().into_owned()),
         is_main: false,
-        task: std::fs::read(git_dir.join(TASK_MARK)).ok().map(|t| t.trim().to_str_lossy().into_owned()),
+        task: std::fs::read(git_dir.join(TASK_MARK))
+            .ok()
+            .map(|t| t.trim().to_str_lossy().into_owned())
+            .filter(|t| !t.is_empty()),
         git_dir: git_dir.to_owned(),
         path,
     })

@@ -292,11 +292,30 @@ impl Drop for GitLock {
     }
 }
 
+/// Whether a write of the config file may have been cut off.
+pub fn is_unsettled(repo: &Repo) -> bool {
+    repo.state_dir().join("config.new").exists()
+}
+
+/// Removes what one of us who was killed left behind.
+///
+/// # Errors
+/// If it can't be removed.
+pub fn settle(repo: &Repo, _held: &StateLock) -> Result<()> {
+    let ours = repo.state_dir().join("config.new");
+    if !ours.exists() {
+        return Ok(());
+    }
+    let mut lock = config_path(repo)?.into_os_string();
+    lock.push(".lock");
+    remove_leftover(&ours, Path::new(&lock))
+}
+
 /// What one of us who was killed left behind. We hold our own lock, so nobody is using it.
 ///
 /// # Errors
 /// If it can't be removed.
-pub fn remove_leftover(ours: &Path, lock: &Path) -> Result<()> {
+fn remove_leftover(ours: &Path, lock: &Path) -> Result<()> {
     let Ok(left) = fs::symlink_metadata(ours) else { return Ok(()) };
     if fs::symlink_metadata(lock).is_ok_and(|m| m.ino() == left.ino() && m.dev() == left.dev()) {
         fs::remove_file(lock).or_fatal(|| format!("could not remove '{}'", lock.display()))?;

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -102,10 +103,10 @@ pub struct Found {
     pub name: String,
     /// What it says.
     pub record: Record,
-    /// Its process is dead.
+    /// Its process is dead. As long as this value lives nobody else sees it so: one of several settles it.
     pub abandoned: bool,
     path: PathBuf,
-    _locked: File,
+    _claimed: File,
 }
 
 impl Intent {
@@ -178,8 +179,8 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(e)) => return Err(e).or_fatal(|| format!("could not lock '{name}'")),
         };
-        // Its owner removed it after it was opened here: it is done, not abandoned.
-        if !is_same_file(&file, &entry.path()) {
+        // Its owner was done with it between our opening and our locking.
+        if file.metadata().is_ok_and(|meta| meta.nlink() == 0) {
             continue;
         }
         if name.starts_with('.') {
@@ -194,19 +195,11 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
             name,
             abandoned,
             path: entry.path(),
-            _locked: file,
+            _claimed: file,
         });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
-}
-
-fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

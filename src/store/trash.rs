@@ -100,30 +100,37 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
     if let (true, Some(path)) = (removal.clone, removal.path) {
         snapshot::bring(repo, path, commit)?;
     }
-    Ok(Kept::InTrash { entry: file(repo, removal, commit)?, lost })
+    Ok(Kept::InTrash { entry: file(repo, removal.slug, commit, removal.now)?, lost })
+}
+
+/// Files a removal once more, after others that came later, so that it is the latest.
+///
+/// # Errors
+/// If the reference can't be made.
+pub fn file_again(repo: &Repo, slug: &str, commit: ObjectId) -> Result<()> {
+    file(repo, slug, commit, 0).map(drop)
 }
 
 /// Gives the commit the next free number. Of several at once each gets one of its own.
-fn file(repo: &Repo, removal: &Removal<'_>, commit: ObjectId) -> Result<Entry> {
+fn file(repo: &Repo, slug: &str, commit: ObjectId, when: i64) -> Result<Entry> {
     const ATTEMPTS: usize = 100;
     const WAIT: Duration = Duration::from_secs(10);
-    let mut number = numbers(repo, removal.slug)?.max().unwrap_or(0);
+    let mut number = numbers(repo, slug)?.max().unwrap_or(0);
     for _ in 0..ATTEMPTS {
         number += 1;
-        let ref_name = format!("{PREFIX}{}/{number}", removal.slug);
+        let ref_name = format!("{PREFIX}{slug}/{number}");
         let change = [(ref_name.clone(), Some(commit), Old::Absent)];
         match retry(WAIT, || repo.update_refs("git task: removed", &change)) {
             Ok(()) => {
-                let slug = removal.slug.to_owned();
-                return Ok(Entry { slug, number, commit, when: removal.now, ref_name });
+                return Ok(Entry { slug: slug.to_owned(), number, commit, when, ref_name });
             }
-            Err(failure) if !numbers(repo, removal.slug)?.any(|taken| taken == number) => {
+            Err(failure) if !numbers(repo, slug)?.any(|taken| taken == number) => {
                 return Err(failure);
             }
             Err(_) => {}
         }
     }
-    Err(Failure::fatal(format!("could not find a free name below '{PREFIX}{}'", removal.slug)))
+    Err(Failure::fatal(format!("could not find a free name below '{PREFIX}{slug}'")))
 }
 
 fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
@@ -140,7 +147,7 @@ pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
         return Ok(Vec::new());
     }
     let format = "--format=%(objectname) %(committerdate:unix) %(refname)";
-    let out = repo.cmd(["for-each-ref", format, PREFIX]).poll().run()?;
+    let out = repo.at_home().cmd(["for-each-ref", format, PREFIX]).poll().run()?;
     let mut all = Vec::new();
     for line in out.lines() {
         let line = line.to_str_lossy();

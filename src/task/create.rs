@@ -124,6 +124,7 @@ impl NewTask {
         HalfAdded {
             branch: self.task.branch_ref(),
             created_at: self.creates_branch.then_some(self.start),
+            snapshot: None,
             path: self.path.clone(),
             adopts: self.adopts,
             clone: self.task.clone.is_some(),

@@ -11,6 +11,7 @@ use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot;
 use crate::git::worktree::Worktree;
+use crate::store::trash;
 
 /// What an `add` was about to make.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct HalfAdded {
     pub branch: Option<String>,
     /// Where the branch was made, if it was.
     pub created_at: Option<ObjectId>,
+    /// What a restore fills the worktree from.
+    pub snapshot: Option<ObjectId>,
     /// The worktree.
     pub path: PathBuf,
     /// The worktree was there before.
@@ -41,6 +44,14 @@ pub fn undo_add(desk: &Desk<'_>, name: &str, half: &HalfAdded) -> Result<()> {
     } else {
         undo_worktree(desk, &slug, half)?;
     }
+    undo_branch(desk, half)
+}
+
+/// Deletes the branch if it was made and nothing has come onto it.
+///
+/// # Errors
+/// If git refuses.
+pub fn undo_branch(desk: &Desk<'_>, half: &HalfAdded) -> Result<()> {
     if let (Some(branch), Some(start)) = (&half.branch, half.created_at)
         && desk.repo.find_ref(branch)? == Some(start)
     {
@@ -79,9 +90,10 @@ fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
     });
     match ours {
         Some(worktree) => {
-            if worktree.path.exists() {
-                preserve_if_touched(desk, slug, worktree, half)?;
+            if !worktree.is_readable() {
+                return remove_half_worktree(worktree);
             }
+            preserve_if_touched(desk, slug, worktree, half)?;
             let args = ["worktree", "remove", "--force", "--force"];
             desk.repo.at_home().cmd(args).arg(&worktree.path).run()?;
         }
@@ -94,19 +106,42 @@ fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
 
 /// If files are there that the checkout did not write, they go to the trash first.
 fn preserve_if_touched(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, half: &HalfAdded) -> Result<()> {
-    let start = match half.created_at {
-        Some(start) => start,
-        None => match half.branch.as_deref().map(|b| desk.repo.find_ref(b)).transpose()?.flatten() {
+    let like = match (half.snapshot, half.created_at) {
+        (Some(snapshot), _) => snapshot,
+        (None, Some(start)) => start,
+        (None, None) => match half.branch.as_deref().map(|b| desk.repo.find_ref(b)).transpose()?.flatten() {
             Some(tip) => tip,
             None => return Ok(()),
         },
     };
-    if snapshot::differs_from(desk.repo, worktree, start)? {
+    let note = notes::relative_path(slug);
+    let notes = note.parent().expect("a note is in a directory");
+    if snapshot::differs_from(desk.repo, worktree, like, notes)? {
         keep::keep_what_is_left(desk, slug, worktree)?;
+        // What was being restored is still to be found first.
+        if let Some(snapshot) = half.snapshot {
+            trash::file_again(desk.repo, slug.as_str(), snapshot)?;
+        }
         desk.observer.warn(&format!(
             "files found in '{}' are kept: 'git task restore {slug}'",
             worktree.path.display()
         ));
+    }
+    Ok(())
+}
+
+/// git refuses to remove a worktree that it had not made to the end, and with an empty `commondir` it refuses
+/// everything. Nothing was checked out yet. What else is in the directory stays.
+fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
+    let (dot_git, dir) = (worktree.path.join(".git"), &worktree.git_dir);
+    if dot_git.is_file() {
+        fs::remove_file(&dot_git).or_fatal(|| format!("could not remove '{}'", dot_git.display()))?;
+    }
+    let _ = fs::remove_dir(&worktree.path);
+    fs::remove_dir_all(dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
+    if let Some(root) = worktree.git_dir.parent() {
+        // The last one gone, git removes the directory too.
+        let _ = fs::remove_dir(root);
     }
     Ok(())
 }

@@ -60,6 +60,13 @@ pub fn keep(
         ))
         .hint("taskInside", "Push or move that work first."));
     };
+    // They would go with the directory, today or when it expires, and they are not this task's.
+    let mut others = desk.repo.worktrees()?.into_iter().filter(|w| w.path != worktree.path);
+    if let Some(other) = others.find(|w| w.path.starts_with(&worktree.path)) {
+        let shown = other.path.display().to_string();
+        return Err(Failure::fatal(format!("'{shown}' is another working tree inside this one"))
+            .hint("taskInside", format!("Move it first: 'git worktree move {shown} <new-path>'.")));
+    }
     let aside = parked_name(&worktree.path);
     let parked = meta.clone().with("parked", path_value(&aside));
     let removal = Removal { meta: &parked, path: None, git_dir: None, ..removal };
@@ -78,7 +85,7 @@ pub fn keep(
 /// # Errors
 /// If it can't be preserved.
 pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> Result<()> {
-    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let tasks = Tasks::now(desk.repo)?;
     let task = match tasks.find(slug.as_str()) {
         Some(task) => task.clone(),
         None => {
@@ -141,14 +148,15 @@ fn parked_name(path: &Path) -> PathBuf {
     free.expect("one of the numbers is free")
 }
 
-/// Moves a worktree aside as it is. `git worktree move` refuses one with submodules.
+/// Moves a worktree aside as it is. `git worktree move` refuses one with submodules. Each step can be done
+/// again.
 fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Result<()> {
     let failed = || format!("could not move '{}' aside", worktree.path.display());
     worktree.unmark()?;
-    let all = desk.repo.worktrees()?;
-    fs::rename(&worktree.path, aside).or_fatal(failed)?;
+    if !aside.exists() {
+        fs::rename(&worktree.path, aside).or_fatal(failed)?;
+    }
     point_admin_at(worktree, aside)?;
-    move_nested(&all, &worktree.path, aside)?;
     let git = Git::at(aside);
     // The branch can then go, or be used elsewhere. One without a commit is no branch yet.
     let head = git.cmd(["rev-parse", "-q", "--verify", "HEAD"]).output()?;
@@ -156,11 +164,31 @@ fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Resu
         let cmd = git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD"]);
         cmd.arg(head.stdout.trim().to_str_lossy().as_ref()).run()?;
     }
-    if worktree.locked.is_none() {
+    if !worktree.git_dir.join("locked").exists() {
         let reason = format!("work of the removed task '{slug}'; see git task restore");
         desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]).arg(aside).run()?;
     }
     Ok(())
+}
+
+/// Moves a worktree aside to the end, if that was cut off on the way there or back. `path` is where it was.
+///
+/// # Errors
+/// If the file system or git refuses.
+pub fn park_again(desk: &Desk<'_>, slug: &Slug, path: &Path, aside: &Path) -> Result<()> {
+    let dir = if aside.exists() { aside } else { path };
+    if let Some(worktree) = worktree_in(desk, dir)? {
+        park(desk, slug, &Worktree { path: path.to_owned(), ..worktree }, aside)?;
+    }
+    Ok(())
+}
+
+/// The worktree whose files are in `dir`, wherever git believes them to be.
+fn worktree_in(desk: &Desk<'_>, dir: &Path) -> Result<Option<Worktree>> {
+    let Ok(text) = fs::read(dir.join(".git")) else { return Ok(None) };
+    let Some(target) = text.trim_ascii_end().strip_prefix(b"gitdir: ") else { return Ok(None) };
+    let Ok(git_dir) = dir.join(crate::paths::path_from(target)).canonicalize() else { return Ok(None) };
+    Ok(desk.repo.worktrees()?.into_iter().find(|w| !w.is_main && w.git_dir == git_dir))
 }
 
 /// Brings a directory that was moved aside back to its place, on its branch.
@@ -175,15 +203,13 @@ pub fn unpark(
     head: Option<&str>,
     locked: bool,
 ) -> Result<()> {
-    let all = desk.repo.worktrees()?;
-    let Some(worktree) = all.iter().find(|w| w.path == aside) else {
+    let Some(worktree) = worktree_in(desk, aside)? else {
         return Err(Failure::fatal(format!("'{}' is not a working tree", aside.display())));
     };
     // A directory that git made room for is empty.
     let _ = fs::remove_dir(to);
     fs::rename(aside, to).or_fatal(|| format!("could not move '{}' back", aside.display()))?;
-    point_admin_at(worktree, to)?;
-    move_nested(&all, aside, to)?;
+    point_admin_at(&worktree, to)?;
     if let Some(head) = head.filter(|h| h.starts_with("refs/heads/")) {
         Git::at(to).cmd(["symbolic-ref", "-m", "git task restore", "HEAD", head]).run()?;
     }
@@ -194,15 +220,15 @@ pub fn unpark(
     Ok(())
 }
 
-/// Worktrees inside the one that moves go with it.
-fn move_nested(all: &[Worktree], from: &Path, to: &Path) -> Result<()> {
-    for worktree in all.iter().filter(|w| !w.is_main) {
-        match worktree.path.strip_prefix(from) {
-            Ok(rest) if !rest.as_os_str().is_empty() => point_admin_at(worktree, &to.join(rest))?,
-            _ => {}
-        }
-    }
-    Ok(())
+/// Lets go of a worktree that was moved aside: git forgets it, and its directory gets `name`, to be deleted.
+///
+/// # Errors
+/// If the file system or git refuses.
+pub fn discard(desk: &Desk<'_>, aside: &Path, name: &Path) -> Result<()> {
+    let Some(worktree) = worktree_in(desk, aside)? else { return Ok(()) };
+    fs::rename(aside, name).or_fatal(|| format!("could not move '{}' aside", aside.display()))?;
+    let args = ["worktree", "remove", "--force", "--force"];
+    desk.repo.at_home().cmd(args).arg(&worktree.path).run().map(drop)
 }
 
 fn point_admin_at(worktree: &Worktree, path: &Path) -> Result<()> {

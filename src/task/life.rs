@@ -28,7 +28,7 @@ pub fn change(
     worktrees: &[Worktree],
 ) -> Result<(Task, Option<Event>)> {
     let tip = match action {
-        Action::Ready => Some(require_integrable(desk, Tasks::read(desk.repo).require(name)?, worktrees)?),
+        Action::Ready => Some(require_integrable(desk, Tasks::now(desk.repo)?.require(name)?, worktrees)?),
         _ => None,
     };
     let held = desk.lock()?;

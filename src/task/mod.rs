@@ -67,7 +67,10 @@ impl Desk<'_> {
     /// # Errors
     /// If another process holds it for too long.
     pub fn lock(&self) -> Result<StateLock> {
-        StateLock::acquire(&self.repo.state_dir(), self.settings.lock_timeout)
+        let held = StateLock::acquire(&self.repo.state_dir(), self.settings.lock_timeout)?;
+        // git's own commands would run into what one of us left who was killed.
+        crate::store::config::settle(self.repo, &held)?;
+        Ok(held)
     }
 
     /// Changes metadata under the lock and git's.

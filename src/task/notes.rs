@@ -60,15 +60,17 @@ pub fn create(
     goal: Option<&str>,
 ) -> Result<()> {
     let path = checked_path(worktree, slug)?;
-    if !path.exists() {
-        atomic::write(&path, note::template(title, slug, goal).as_bytes())?;
-    } else if let Some(goal) = goal {
-        set_section(&path, note::Section::Goal, goal)?;
-    }
+    // First, so that the note never shows as an untracked file.
     if !desk.settings.track_notes {
         hide(&path)?;
     }
-    Ok(())
+    if !path.exists() {
+        return atomic::write(&path, note::template(title, slug, goal).as_bytes());
+    }
+    match goal {
+        Some(goal) => set_section(&path, note::Section::Goal, goal),
+        None => Ok(()),
+    }
 }
 
 /// Makes the note's directory ignore itself, unless it says something of its own.
@@ -191,10 +193,14 @@ pub fn archive(desk: &Desk<'_>, slug: &Slug, text: Option<&[u8]>) -> Result<()> 
 pub fn remove_link(desk: &Desk<'_>, slug: &Slug) -> Result<()> {
     let Some(main) = desk.repo.main_worktree() else { return Ok(()) };
     let path = main.join(relative_path(slug));
-    if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink()) {
-        return Ok(());
+    match fs::symlink_metadata(&path) {
+        Ok(meta) if meta.is_symlink() => {
+            fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+        }
+        Ok(_) => return Ok(()),
+        // It went before, and whoever took it was cut off.
+        Err(_) => {}
     }
-    fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
     let dir = path.parent().expect("a note is in a directory");
     let only_ignore = fs::read_dir(dir).is_ok_and(|all| all.flatten().all(|e| e.file_name() == ".gitignore"));
     if only_ignore {

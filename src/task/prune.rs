@@ -13,6 +13,16 @@ use crate::store::{names, trash};
 /// If a reference, the metadata or a directory can't be changed.
 pub fn prune(desk: &Desk<'_>, before: i64, dry_run: bool) -> Result<Vec<String>> {
     let mut said = Vec::new();
+    // Kept directories go before what says where they are.
+    for entry in trash::entries(desk.repo)?.iter().filter(|e| e.when < before) {
+        let parked = trash::read(desk.repo, entry)?.meta.path("parked").filter(|p| p.exists());
+        if let Some(parked) = parked {
+            said.push(format!("directory '{}'", parked.display()));
+            if !dry_run {
+                remove::discard(desk, &entry.slug, &parked)?;
+            }
+        }
+    }
     let expired = trash::expire(desk.repo, before, dry_run)?;
     for entry in &expired {
         said.push(format!("what was removed of '{}' ({})", entry.slug, entry.ref_name));

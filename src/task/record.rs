@@ -262,6 +262,15 @@ impl Tasks {
         Self::from_sections(local_sections(gix.config_snapshot().plumbing(), "task"))
     }
 
+    /// The tasks as they are now, also if this process or another has changed them since it was started: for
+    /// whoever changes something by what they say.
+    ///
+    /// # Errors
+    /// If the config file can't be read.
+    pub fn now(repo: &Repo) -> Result<Self> {
+        Ok(Self::of(&crate::store::config::load(repo)?))
+    }
+
     /// The tasks in the config file as it is now.
     pub fn of(file: &ConfigFile) -> Self {
         Self::from_sections(file.sections("task"))

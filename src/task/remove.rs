@@ -17,7 +17,7 @@ use crate::git::landed::Landed;
 use crate::git::process::{Git, detached, retry};
 use crate::git::refs::Old;
 use crate::git::status::{Untracked, status_entries};
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Head, Worktree};
 use crate::paths::{path_bytes, path_from};
 use crate::store::record::{Found, Intent, Record, intents};
 use crate::store::trash;
@@ -47,7 +47,7 @@ pub struct Removed {
 /// # Errors
 /// If something would be taken out of place and `-f` was not given; nothing has been changed then.
 pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Options) -> Result<Removed> {
-    let tasks = Tasks::read(desk.repo);
+    let tasks = Tasks::now(desk.repo)?;
     let task = tasks.require(name)?.clone();
     let worktree = place::worktree_of(&task, worktrees);
     let tip = match task.branch_ref() {
@@ -90,10 +90,11 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     drop(held);
     match carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes) {
         Ok(removed) => {
-            intent.done()?;
+            // Said where it can be found before the intent goes, which knows it too.
             if let Some(aside) = aside.filter(|p| p.exists()) {
                 delete_in_background(desk, &task.slug, &aside)?;
             }
+            intent.done()?;
             Ok(removed)
         }
         Err(failure) => {
@@ -176,6 +177,14 @@ fn refuse_work(
             ))));
         }
     }
+    if let Some(Head::Detached(head)) = worktree.map(|w| &w.head)
+        && !in_a_branch(desk, *head)?
+    {
+        return Err(force(Failure::fatal(format!(
+            "the detached HEAD in '{}' has commits that are in no branch",
+            worktree.map(|w| w.path.display().to_string()).unwrap_or_default()
+        ))));
+    }
     if options.keep_branch || !matches!(landed, Landed::No) {
         return Ok(());
     }
@@ -189,11 +198,18 @@ fn refuse_work(
     Ok(())
 }
 
+/// Whether any branch, here or on a remote, contains the commit.
+fn in_a_branch(desk: &Desk<'_>, commit: ObjectId) -> Result<bool> {
+    let args = ["rev-list", "-n1", &commit.to_string(), "--not", "--branches", "--remotes"];
+    Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
+}
+
 /// Whether a branch other than the task's own, here or on a remote, contains the tip.
 fn in_another_branch(desk: &Desk<'_>, task: &Task, tip: ObjectId) -> Result<bool> {
     let own = task.branch_ref().unwrap_or_default();
     let out = desk
         .repo
+        .at_home()
         .cmd([
             "for-each-ref",
             "--contains",
@@ -313,7 +329,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
     let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
     let went = path.as_deref().is_none_or(|p| !p.exists());
-    let Some(task) = Tasks::of(&crate::store::config::load(desk.repo)?).find(&intent.name).cloned() else {
+    let Some(task) = Tasks::now(desk.repo)?.find(&intent.name).cloned() else {
         return Ok(());
     };
     // Nothing goes that is not in the trash: the removal was cut off before it came to preserving.
@@ -321,6 +337,9 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let preserved = trash::latest(desk.repo, &intent.name)?.is_some_and(|entry| entry.number > last);
     if !went || !preserved {
         return Ok(());
+    }
+    if let (Some(path), Some(parked)) = (&path, parked_by(desk, &task.slug)?) {
+        keep::park_again(desk, &task.slug, path, &parked)?;
     }
     let deletes =
         record.get("deletes").filter(|v| !v.is_empty()).map(|v| crate::git::parse_id(v)).transpose()?;
@@ -332,6 +351,22 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         Some(aside) => delete_in_background(desk, &task.slug, &aside),
         None => Ok(()),
     }
+}
+
+/// Where the last removal of a task has kept the directory itself.
+fn parked_by(desk: &Desk<'_>, slug: &Slug) -> Result<Option<PathBuf>> {
+    let Some(entry) = trash::latest(desk.repo, slug.as_str())? else { return Ok(None) };
+    Ok(trash::read(desk.repo, &entry)?.meta.path("parked").filter(|p| p.exists()))
+}
+
+/// Deletes the directories that expired removals have kept, and says which.
+///
+/// # Errors
+/// If one can't be deleted.
+pub fn discard(desk: &Desk<'_>, slug: &str, aside: &Path) -> Result<()> {
+    let name = aside_of(aside);
+    keep::discard(desk, aside, &name)?;
+    if name.exists() { delete_in_background(desk, &Slug::try_from(slug)?, &name) } else { Ok(()) }
 }
 
 /// The list of directories that are being deleted; `prune` goes on with those that were not finished.

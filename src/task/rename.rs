@@ -5,10 +5,15 @@
 use std::fs;
 use std::path::Path;
 
+use gix::ObjectId;
+
 use super::record::Tasks;
 use super::{Desk, Slug, Task, notes, place};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::retry;
+use crate::git::parse_id;
+use crate::git::process::{Git, retry};
+use crate::git::refs::Old;
+use crate::git::worktree::Head;
 use crate::store::record::{Found, Intent, Record, intents};
 
 /// Renames a task.
@@ -17,7 +22,7 @@ use crate::store::record::{Found, Intent, Record, intents};
 /// If the new name is taken or git refuses the new branch; nothing has been changed then.
 pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
     let held = desk.lock()?;
-    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let tasks = Tasks::now(desk.repo)?;
     let task = tasks.require(old.as_str())?.clone();
     if let Some(other) = tasks.all.iter().find(|t| t.slug.twin_key() == new.twin_key() && t.slug != *old) {
         return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
@@ -47,8 +52,12 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
             return Err(Failure::fatal(format!("a branch named '{branch}' already exists")));
         }
     }
-    let record =
-        Record::new("rename").with("new", new.as_str()).with("branch", branch.as_deref().unwrap_or(""));
+    let tip = task.branch_ref().map(|full| desk.repo.find_ref(&full)).transpose()?.flatten();
+    let record = Record::new("rename")
+        .with("new", new.as_str())
+        .with("branch", branch.as_deref().unwrap_or(""))
+        .with("from", task.own_branch().unwrap_or_default())
+        .with("tip", tip.map(|id| id.to_string()).unwrap_or_default());
     let intent = Intent::write(&desk.repo.state_dir(), &held, old.as_str(), &record)?;
     drop(held);
     match carry_out(desk, old, new, branch.as_deref()) {
@@ -58,16 +67,12 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
         }
         Err(failure) => {
             // Before the branch has its new name nothing has been changed.
-            if tasks_of(desk)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
+            if Tasks::now(desk.repo)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
                 intent.done()?;
             }
             Err(failure)
         }
     }
-}
-
-fn tasks_of(desk: &Desk<'_>) -> Result<Tasks> {
-    Ok(Tasks::of(&crate::store::config::load(desk.repo)?))
 }
 
 fn branch_is_there(desk: &Desk<'_>, task: &Task) -> bool {
@@ -82,14 +87,46 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let old = Slug::try_from(intent.name.as_str())?;
     let new = Slug::try_from(intent.record.text("new").unwrap_or_default().as_str())?;
     let branch = intent.record.text("branch").filter(|b| !b.is_empty());
-    if tasks_of(desk)?.find(old.as_str()).is_none() && tasks_of(desk)?.find(new.as_str()).is_none() {
+    if Tasks::now(desk.repo)?.find(old.as_str()).is_none()
+        && Tasks::now(desk.repo)?.find(new.as_str()).is_none()
+    {
         return Ok(());
+    }
+    if let (Some(from), Some(to), Some(tip)) =
+        (intent.record.text("from"), &branch, intent.record.get("tip").filter(|v| !v.is_empty()))
+    {
+        finish_branch(desk, &format!("refs/heads/{from}"), &format!("refs/heads/{to}"), parse_id(tip)?)?;
     }
     carry_out(desk, &old, &new, branch.as_deref()).map(drop)
 }
 
+/// `git branch -m` deletes the old branch before it makes the new one, puts the reflog aside in between, and
+/// turns each HEAD last.
+fn finish_branch(desk: &Desk<'_>, from: &str, to: &str, tip: ObjectId) -> Result<()> {
+    let repo = desk.repo;
+    if repo.find_ref(from)?.is_some() {
+        return Ok(());
+    }
+    let logs = repo.common_dir().join("logs");
+    let aside = logs.join("refs/.tmp-renamed-log");
+    if aside.exists() && !logs.join(to).exists() {
+        let place = logs.join(to);
+        let made =
+            place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(&aside, &place));
+        made.or_fatal(|| format!("could not rename '{}'", aside.display()))?;
+    }
+    if repo.find_ref(to)?.is_none() {
+        repo.update_refs("git task rename", &[(to.to_owned(), Some(tip), Old::Absent)])?;
+    }
+    for worktree in repo.worktrees()?.iter().filter(|w| w.head == Head::Branch(from.to_owned())) {
+        let git = Git::with_git_dir(repo.common_dir(), &worktree.git_dir);
+        git.cmd(["symbolic-ref", "-m", "git task rename", "HEAD", to]).run()?;
+    }
+    Ok(())
+}
+
 fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> Result<Task> {
-    let tasks = tasks_of(desk)?;
+    let tasks = Tasks::now(desk.repo)?;
     let worktrees = desk.repo.worktrees()?;
     let task = tasks.find(old.as_str()).or_else(|| tasks.find(new.as_str()));
     let task = task.ok_or_else(|| Failure::fatal(format!("no such task: '{old}'")))?.clone();
@@ -132,6 +169,19 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
             }
         }
         renamed.write_to(file)?;
+        // git has done so, unless it was cut off.
+        if let (Some(to), Some(from)) = (branch, task.own_branch())
+            && from != to
+            && let Some(section) = file.find("branch", from)
+            && file.find("branch", to).is_none()
+            && desk.repo.find_ref(&format!("refs/heads/{from}"))?.is_none()
+        {
+            for (key, _) in &section.values {
+                let values: Vec<_> = section.all(key).map(ToOwned::to_owned).collect();
+                file.set("branch", to, key, &values)?;
+            }
+            file.remove("branch", from);
+        }
         for mut other in Tasks::of(file).all {
             if other.after.iter().any(|a| a == old.as_str()) {
                 other.after.iter_mut().filter(|a| *a == old.as_str()).for_each(|a| *a = new.to_string());

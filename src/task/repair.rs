@@ -13,6 +13,8 @@ use crate::git::process::Git;
 use crate::git::refs::Old;
 use crate::git::worktree::{Head, Worktree};
 use crate::git::{parse_id, worktree};
+use crate::store::config;
+use crate::store::lock::StateLock;
 
 /// Looks for all of it, and mends it unless `dry_run`. Gives a line for each finding.
 ///
@@ -75,17 +77,24 @@ impl Repair<'_, '_> {
     /// git's config lock and files of ours that a killed process left.
     fn leftovers(&mut self) -> Result<()> {
         let dir = self.desk.repo.state_dir();
-        let config = self.desk.repo.common_dir().join("config.lock");
-        if dir.join("config.new").exists() {
+        let repo = self.desk.repo;
+        if config::is_unsettled(repo) {
             // Under the lock nobody of us is writing, so what is there is left over.
-            let _held = self.desk.lock()?;
-            if dir.join("config.new").exists()
+            let held = StateLock::acquire(&dir, self.desk.settings.lock_timeout)?;
+            if config::is_unsettled(repo)
                 && self.finding("a write of the configuration was cut off".to_owned())
             {
-                crate::store::config::remove_leftover(&dir.join("config.new"), &config)?;
+                config::settle(repo, &held)?;
             }
         }
-        for path in temporary_files(&dir) {
+        let mut dirs = vec![dir.join("sweep"), dir];
+        let tops = repo.worktrees()?.into_iter().flat_map(|w| [w.path.join("notes"), w.git_dir]);
+        for top in tops {
+            let inside = fs::read_dir(&top).into_iter().flatten().flatten().map(|e| e.path());
+            dirs.extend(inside.filter(|p| top.ends_with("notes") && p.is_dir()));
+            dirs.push(top);
+        }
+        for path in dirs.iter().flat_map(|dir| temporary_files(dir)) {
             if self.finding(format!("'{}' was left behind", path.display())) {
                 let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                 removed.or_fatal(|| format!("could not remove '{}'", path.display()))?;
@@ -96,7 +105,7 @@ impl Repair<'_, '_> {
 
     fn worktrees(&mut self) -> Result<()> {
         let repo = self.desk.repo;
-        let tasks = Tasks::read(repo);
+        let tasks = Tasks::now(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let Some(worktree) = place::worktree_of(task, &all) else { continue };
@@ -146,7 +155,7 @@ impl Repair<'_, '_> {
 
     fn branches(&mut self) -> Result<()> {
         let repo = self.desk.repo;
-        let tasks = Tasks::read(repo);
+        let tasks = Tasks::now(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let Some(full) = task.branch_ref() else { continue };
@@ -213,7 +222,7 @@ impl Repair<'_, '_> {
     fn notes(&mut self) -> Result<()> {
         let repo = self.desk.repo;
         let Some(main) = repo.main_worktree() else { return Ok(()) };
-        let tasks = Tasks::read(repo);
+        let tasks = Tasks::now(repo)?;
         let all = repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
             let link = main.join(notes::relative_path(&task.slug));
@@ -239,6 +248,18 @@ impl Repair<'_, '_> {
     }
 }
 
+/// A name that we give: `.<name>.tmp-<process>`, or `snapshot.tmp-<process>-<thread>`.
+fn is_temporary(name: &str) -> bool {
+    let hidden = name.starts_with('.') || name.starts_with("snapshot.");
+    // Those of `git::scratch` begin so.
+    let scratch = name.starts_with("tmp-");
+    scratch
+        || hidden
+            && name
+                .rsplit_once(".tmp-")
+                .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Files that only exist while a process writes them. One that is younger than a minute may be in use.
 fn temporary_files(dir: &Path) -> Vec<PathBuf> {
     let recent = |path: &Path| {
@@ -258,7 +279,7 @@ fn temporary_files(dir: &Path) -> Vec<PathBuf> {
     };
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
     entries
-        .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("tmp-")) && !recent(p))
+        .filter(|p| p.file_name().is_some_and(|n| is_temporary(&n.to_string_lossy())) && !recent(p))
         .collect()
 }
 

@@ -96,7 +96,7 @@ impl View {
         let trash = trash::entries(desk.repo)?;
         let mut used: HashSet<_> = trash.into_iter().map(|e| e.slug).collect();
         used.extend(names::used(desk.repo)?);
-        Ok(View { tasks: Tasks::read(desk.repo), worktrees: desk.repo.worktrees()?, used })
+        Ok(View { tasks: Tasks::now(desk.repo)?, worktrees: desk.repo.worktrees()?, used })
     }
 }
 

@@ -1,12 +1,13 @@
 //! `git task restore`: a removed task as it was, with commits, uncommitted work, note and metadata.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
-use super::half::{HalfAdded, undo_add};
+use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
 use super::{Desk, Slug, Task, create, keep, notes, place};
 use crate::error::{Failure, OrFatal, Result};
@@ -46,6 +47,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
         .with("branch", plan.task.own_branch().unwrap_or_default())
         .with("creates", plan.creates.map(|id| id.to_string()).unwrap_or_default())
         .with("path", path_value(&plan.path))
+        .with("snapshot", plan.entry.commit.to_string())
         .with("clone", if plan.task.clone.is_some() { "true" } else { "false" })
         .with("parked", parked.as_deref().map(path_value).unwrap_or_default());
     let intent = Intent::write(&desk.repo.state_dir(), &held, slug.as_str(), &record)?;
@@ -69,7 +71,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
 
 fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let slug = Slug::try_from(name)?;
-    let tasks = Tasks::read(desk.repo);
+    let tasks = Tasks::now(desk.repo)?;
     let worktrees = desk.repo.worktrees()?;
     let known = tasks.find(name);
     if let Some(task) = known
@@ -234,12 +236,13 @@ fn commit(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
     desk.edit(&held, |file| {
         plan.task.write_to(file)?;
         let Some(branch) = plan.task.own_branch().filter(|_| plan.creates.is_some()) else { return Ok(()) };
-        for (_, value) in
-            plan.contents.meta.values.iter().filter(|(key, _)| key.eq_ignore_ascii_case("branchConfig"))
-        {
-            if let Some((key, value)) = value.split_once_str("=") {
-                file.set("branch", branch, &key.to_str_lossy(), &[BString::from(value)])?;
-            }
+        let lines = plan.contents.meta.values.iter().filter(|(k, _)| k.eq_ignore_ascii_case("branchConfig"));
+        let mut values: BTreeMap<String, Vec<BString>> = BTreeMap::new();
+        for (key, value) in lines.filter_map(|(_, line)| line.split_once_str("=")) {
+            values.entry(key.to_str_lossy().into_owned()).or_default().push(value.into());
+        }
+        for (key, values) in values {
+            file.set("branch", branch, &key, &values)?;
         }
         Ok(())
     })
@@ -249,6 +252,7 @@ fn half(plan: &Plan) -> HalfAdded {
     HalfAdded {
         branch: plan.task.branch_ref(),
         created_at: plan.creates,
+        snapshot: Some(plan.entry.commit),
         path: plan.path.clone(),
         adopts: false,
         clone: plan.task.clone.is_some(),
@@ -257,9 +261,9 @@ fn half(plan: &Plan) -> HalfAdded {
 
 /// What was made goes; everything it was made from is in the trash still.
 fn take_back(desk: &Desk<'_>, name: &str, half: &HalfAdded, parked: Option<&Path>) -> Result<()> {
-    if parked.is_some() {
-        // The directory is moved in one step: it is in one place or the other, whole.
-        return Ok(());
+    if let Some(aside) = parked {
+        keep::park_again(desk, &Slug::try_from(name)?, &half.path, aside)?;
+        return undo_branch(desk, half);
     }
     if half.clone && half.path.join(".git").exists() {
         fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))?;
@@ -276,11 +280,12 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let half = HalfAdded {
         branch: record.text("branch").filter(|b| !b.is_empty()).map(|b| format!("refs/heads/{b}")),
         created_at: record.get("creates").filter(|v| !v.is_empty()).map(|v| parse_id(v)).transpose()?,
+        snapshot: record.get("snapshot").map(|v| parse_id(v)).transpose()?,
         path: record.path("path").unwrap_or_default(),
         adopts: false,
         clone: record.text("clone").as_deref() == Some("true"),
     };
-    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let tasks = Tasks::now(desk.repo)?;
     if tasks.find(&intent.name).is_some_and(|t| t.state.is_live()) {
         let slug = Slug::try_from(intent.name.as_str())?;
         return if half.path.exists() { notes::link_in_main(desk, &half.path, &slug) } else { Ok(()) };

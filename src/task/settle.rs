@@ -12,7 +12,8 @@ use crate::store::record::{Found, intents};
 /// # Errors
 /// If something can't be taken back; its intent then stays.
 pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
-    if !desk.repo.state_dir().join("intents").exists() {
+    let unsettled = crate::store::config::is_unsettled(desk.repo);
+    if !unsettled && !desk.repo.state_dir().join("intents").exists() {
         return Ok(Vec::new());
     }
     let held = desk.lock()?;
@@ -45,12 +46,13 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let half = HalfAdded {
         branch: record.text("branch").filter(|b| !b.is_empty()).map(|b| format!("refs/heads/{b}")),
         created_at: record.get("creates").filter(|v| !v.is_empty()).map(|v| parse_id(v)).transpose()?,
+        snapshot: None,
         path: record.path("path").unwrap_or_default(),
         adopts: record.text("adopts").as_deref() == Some("true"),
         clone: record.text("clone").as_deref() == Some("true"),
     };
     let held = desk.lock()?;
-    let tasks = Tasks::of(&crate::store::config::load(desk.repo)?);
+    let tasks = Tasks::now(desk.repo)?;
     let made =
         tasks.find(&intent.name).filter(|t| t.state.is_live() && t.branch_ref() == half.branch).cloned();
     match made {

@@ -163,18 +163,12 @@ pub fn status(place: &Place, top: &Path, index: &Index) -> Result<Status> {
     disk::status(place, "disk")
 }
 
-/// Adds the files as they are on disk, tracked or not. Content goes through the clean filters; where it doesn't
-/// come back the same, its bytes are added as well.
+/// Brings the index of ours that is called `disk` to what is on disk. Gives it as a tree, and the files that
+/// are not as the index has them.
 ///
 /// # Errors
 /// If a file can't be read, or a filter fails.
-pub fn worktree(
-    place: &Place,
-    top: &Path,
-    status: &Status,
-    index: &Index,
-    parts: &mut Vec<Part>,
-) -> Result<()> {
+pub fn found(place: &Place, top: &Path, status: &Status) -> Result<(ObjectId, Vec<PathBuf>)> {
     let mut gone = Vec::new();
     let mut there = Vec::new();
     let mut files = Vec::new();
@@ -203,11 +197,25 @@ pub fn worktree(
         let args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
         place.with_index("disk", args).stdin(z_list(there)).run()?;
     }
-    let tree = match status.changed.is_empty() {
-        true => index.tree,
-        false => None,
+    Ok((place.tree_of("disk")?, files))
+}
+
+/// Adds the files as they are on disk, tracked or not. Content goes through the clean filters; where it doesn't
+/// come back the same, its bytes are added as well.
+///
+/// # Errors
+/// If a file can't be read, or a filter fails.
+pub fn worktree(
+    place: &Place,
+    top: &Path,
+    status: &Status,
+    index: &Index,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
+    let (tree, files) = match index.tree {
+        Some(tree) if status.changed.is_empty() => (tree, Vec::new()),
+        _ => found(place, top, status)?,
     };
-    let tree = tree.map_or_else(|| place.tree_of("disk"), Ok)?;
     parts.push((b"worktree".to_vec(), TREE, Content::Object(tree)));
     if index.is_sparse {
         // It says which files of the tree are not on disk.

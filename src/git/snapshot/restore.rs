@@ -213,7 +213,10 @@ fn restore_settings(git: &Git, from: &Source, git_dir: &Path) -> Result<()> {
 /// The index file as it was; where this git can't read it, what the trees say.
 fn restore_index(git: &Git, from: &Source, index: &Path) -> Result<()> {
     if let Some(file) = from.files.get(Path::new("index-file")) {
-        put::write_over(index, &file.bytes, 0o666)?;
+        // Beside it first: half an index would be none, and git would not even look at the repository.
+        let whole = index.with_extension("git-task");
+        put::write_over(&whole, &file.bytes, 0o666)?;
+        fs::rename(&whole, index).or_fatal(|| format!("could not write '{}'", index.display()))?;
         // What it notes of the files is that of files that are gone; their content is the same.
         if refresh(git)? {
             return Ok(());

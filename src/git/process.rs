@@ -219,7 +219,16 @@ impl Cmd {
 
     fn name(&self) -> String {
         let program = self.command.get_program().to_string_lossy().into_owned();
-        match (program.as_str(), self.command.get_args().find(|a| !a.as_encoded_bytes().starts_with(b"-"))) {
+        // `git -c key=value sub`: the value is not the subcommand.
+        let mut args = self.command.get_args();
+        let sub = loop {
+            match args.next() {
+                Some(arg) if arg == "-c" => drop(args.next()),
+                Some(arg) if arg.as_encoded_bytes().starts_with(b"-") => {}
+                other => break other,
+            }
+        };
+        match (program.as_str(), sub) {
             ("git", Some(sub)) => format!("git {}", sub.to_string_lossy()),
             _ => program,
         }

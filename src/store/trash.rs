@@ -3,14 +3,16 @@
 //! A reference is made before anything is taken away, and goes only by [`expire`].
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
 use super::record::Record;
 use crate::error::{Failure, Result};
+use crate::git::process::retry;
 use crate::git::refs::Old;
-use crate::git::snapshot::{self, Request, Snapshot};
+use crate::git::snapshot::{self, Request, Snapshot, Taken};
 use crate::git::{Repo, parse_id};
 use crate::paths::path_bytes;
 
@@ -63,7 +65,12 @@ pub struct Removal<'a> {
 #[derive(Debug)]
 pub enum Kept {
     /// It is in the trash.
-    InTrash(Entry),
+    InTrash {
+        /// Where.
+        entry: Entry,
+        /// What could not be kept: pipes, sockets, devices.
+        lost: Vec<PathBuf>,
+    },
     /// Other repositories inside hold work: the directory itself must be kept.
     NeedsDirectory(Vec<PathBuf>),
 }
@@ -86,14 +93,14 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
         kept: removal.kept,
         now: removal.now,
     };
-    let commit = match snapshot::take(repo, &request)? {
-        Snapshot::Taken(commit) => commit,
+    let Taken { commit, lost } = match snapshot::take(repo, &request)? {
+        Snapshot::Taken(taken) => taken,
         Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
     };
     if let (true, Some(path)) = (removal.clone, removal.path) {
-        fetch_snapshot(repo, path, commit)?;
+        snapshot::bring(repo, path, commit)?;
     }
-    file(repo, removal.slug, commit, removal.now).map(Kept::InTrash)
+    Ok(Kept::InTrash { entry: file(repo, removal.slug, commit, removal.now)?, lost })
 }
 
 /// Files a removal once more, after others that came later, so that it is the latest.
@@ -107,15 +114,19 @@ pub fn file_again(repo: &Repo, slug: &str, commit: ObjectId) -> Result<()> {
 /// Gives the commit the next free number. Of several at once each gets one of its own.
 fn file(repo: &Repo, slug: &str, commit: ObjectId, when: i64) -> Result<Entry> {
     const ATTEMPTS: usize = 100;
+    const WAIT: Duration = Duration::from_secs(10);
     let mut number = numbers(repo, slug)?.max().unwrap_or(0);
     for _ in 0..ATTEMPTS {
         number += 1;
         let ref_name = format!("{PREFIX}{slug}/{number}");
-        match repo.update_refs("git task: removed", &[(ref_name.clone(), Some(commit), Old::Absent)]) {
+        let change = [(ref_name.clone(), Some(commit), Old::Absent)];
+        match retry(WAIT, || repo.update_refs("git task: removed", &change)) {
             Ok(()) => {
                 return Ok(Entry { slug: slug.to_owned(), number, commit, when, ref_name });
             }
-            Err(failure) if repo.find_ref(&ref_name)?.is_none() => return Err(failure),
+            Err(failure) if !numbers(repo, slug)?.any(|taken| taken == number) => {
+                return Err(failure);
+            }
             Err(_) => {}
         }
     }
@@ -125,19 +136,6 @@ fn file(repo: &Repo, slug: &str, commit: ObjectId, when: i64) -> Result<Entry> {
 fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
     let all = entries(repo)?.into_iter().filter(|e| e.slug == slug).map(|e| e.number).collect::<Vec<_>>();
     Ok(all.into_iter())
-}
-
-/// A clone's objects come here; git fetches references only, so it gets one for the moment.
-fn fetch_snapshot(repo: &Repo, clone: &Path, commit: ObjectId) -> Result<()> {
-    let git = crate::git::process::Git::at(clone);
-    let name = format!("refs/task-snapshot/{commit}");
-    git.cmd(["update-ref", &name, &commit.to_string()]).run()?;
-    repo.at_home()
-        .cmd(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"])
-        .arg(clone)
-        .arg(&name)
-        .run()
-        .map(drop)
 }
 
 /// Everything in the trash, by task and number.
@@ -229,3 +227,6 @@ pub fn expire(repo: &Repo, before: i64, dry_run: bool) -> Result<Vec<Entry>> {
 pub fn path_value(path: &Path) -> BString {
     BString::from(path_bytes(path))
 }
+
+#[cfg(test)]
+mod tests;

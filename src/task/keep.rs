@@ -43,7 +43,15 @@ pub fn keep(
         kept,
         now: desk.context.now(),
     };
-    let Kept::NeedsDirectory(inside) = trash::keep(desk.repo, &removal)? else { return Ok(false) };
+    let inside = match trash::keep(desk.repo, &removal)? {
+        Kept::NeedsDirectory(inside) => inside,
+        Kept::InTrash { lost, .. } => {
+            for name in lost {
+                desk.observer.warn(&format!("not kept: '{}' is no file", name.display()));
+            }
+            return Ok(false);
+        }
+    };
     let Some(worktree) = worktree else {
         let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
         return Err(Failure::fatal(format!(
@@ -52,6 +60,13 @@ pub fn keep(
         ))
         .hint("taskInside", "Push or move that work first."));
     };
+    // They would go with the directory, today or when it expires, and they are not this task's.
+    let mut others = desk.repo.worktrees()?.into_iter().filter(|w| w.path != worktree.path);
+    if let Some(other) = others.find(|w| w.path.starts_with(&worktree.path)) {
+        let shown = other.path.display().to_string();
+        return Err(Failure::fatal(format!("'{shown}' is another working tree inside this one"))
+            .hint("taskInside", format!("Move it first: 'git worktree move {shown} <new-path>'.")));
+    }
     let aside = parked_name(&worktree.path);
     let parked = meta.clone().with("parked", path_value(&aside));
     let removal = Removal { meta: &parked, path: None, git_dir: None, ..removal };
@@ -156,9 +171,12 @@ fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Resu
     }
     point_admin_at(worktree, aside)?;
     let git = Git::at(aside);
-    // The branch can then go, or be used elsewhere.
-    let head = git.cmd(["rev-parse", "--verify", "HEAD"]).line()?;
-    git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD", &head]).run()?;
+    // The branch can then go, or be used elsewhere. One without a commit is no branch yet.
+    let head = git.cmd(["rev-parse", "-q", "--verify", "HEAD"]).output()?;
+    if head.status.success() {
+        let cmd = git.cmd(["update-ref", "--no-deref", "-m", "git task rm", "HEAD"]);
+        cmd.arg(head.stdout.trim().to_str_lossy().as_ref()).run()?;
+    }
     if !worktree.git_dir.join("locked").exists() {
         let reason = format!("work of the removed task '{slug}'; see git task restore");
         desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]).arg(aside).run()?;

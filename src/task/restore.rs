@@ -182,11 +182,24 @@ fn build_worktree(desk: &Desk<'_>, plan: &Plan, head: Option<&str>) -> Result<()
         (None, None, None) => plan.task.tracked().unwrap_or("HEAD").to_owned(),
     };
     let detached = head.is_some_and(|h| !h.starts_with("refs/")) || plan.task.own_branch().is_none();
+    // Somewhere to begin, where the branch had no commit yet.
+    let unborn = match head.filter(|h| h.starts_with("refs/heads/")) {
+        Some(branch) if desk.repo.find_ref(branch)?.is_none() => Some(branch),
+        _ => None,
+    };
+    let (detached, target) = match unborn {
+        Some(_) => (true, plan.entry.commit.to_string()),
+        None => (detached, target),
+    };
     retry(desk.settings.lock_timeout, || {
         let cmd = desk.repo.at_home().cmd(args);
         let cmd = if detached { cmd.arg("--detach") } else { cmd };
         cmd.arg(&plan.path).arg(&target).run().map(drop)
-    })
+    })?;
+    match unborn {
+        Some(branch) => Git::at(&plan.path).cmd(["symbolic-ref", "HEAD", branch]).run().map(drop),
+        None => Ok(()),
+    }
 }
 
 /// A clone again, with the branches and stashes that it had.

@@ -1,271 +1,303 @@
-//! What is on disk and in the index, as trees and blobs.
+//! The index and the files of a worktree, as parts of a snapshot.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::ByteSlice;
+use gix::index::entry::{Flags, Stage};
 
-use super::{Scratch, z_paths};
+use super::disk::{self, Status, z_list};
+use super::place::{Content, EXECUTABLE, FILE, LINK, Mode, Part, Place, TREE};
+use super::{put, raw};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::parse_id;
-use crate::git::process::Git;
-use crate::paths::path_bytes;
+use crate::paths::{path_bytes, path_from};
 
-/// Entries of the snapshot's top tree: mode and kind, name, object.
-type Top<'a> = Vec<(&'a str, &'a str, ObjectId)>;
+/// What of an index no tree can say.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// Paths of submodules.
+    pub submodules: HashSet<PathBuf>,
+    /// What is merged, as a tree.
+    tree: Option<ObjectId>,
+    /// Mode, object and path of unmerged entries, by stage.
+    unmerged: Vec<(Stage, Mode, ObjectId, Vec<u8>)>,
+    /// Files that git was told to take as unchanged.
+    assumed: Vec<PathBuf>,
+    /// Files that git was told to leave alone, on disk or not.
+    skipped: Vec<PathBuf>,
+    /// Whether there are any such files, or whole directories of them.
+    pub is_sparse: bool,
+    /// Whether only the file itself tells everything.
+    needs_file: bool,
+    /// Objects that nothing but the file names.
+    objects: Vec<ObjectId>,
+}
 
-/// Repositories inside this one with something that only they hold: untracked ones always, submodules unless
-/// they are as the index has them, with nothing that no remote has.
-pub fn other_repositories(git: &Git, top: &Path) -> Result<Vec<PathBuf>> {
-    let untracked = git.cmd(["ls-files", "-z", "--others", "--exclude-standard"]).poll().run()?;
-    let mut found: Vec<PathBuf> = z_paths(&untracked).filter(|p| path_bytes(p).ends_with(b"/")).collect();
-    let staged = git.cmd(["ls-files", "-z", "--stage"]).poll().run()?;
-    for line in staged.split(|b| *b == 0).filter_map(|line| line.strip_prefix(b"160000 ")) {
-        let Some((head, name)) = line.split_once_str("\t") else { continue };
-        let (name, id) = (crate::paths::path_from(name), head.split(|b| *b == b' ').next());
-        let path = top.join(&name);
-        if path.join(".git").exists() && has_work_of_its_own(&path, id.unwrap_or_default())? {
-            found.push(name);
+/// Reads the index and adds it: stage 0 as a tree, the stages of unmerged entries as trees of their own, and
+/// the file where it says more than that. An index without flags comes back from its tree as it was.
+///
+/// # Errors
+/// If it can't be read, or names objects that are missing.
+pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Index> {
+    let file = git_dir.join("index");
+    if !file.exists() {
+        // git takes that as an empty one.
+        let tree = place.tree_of("index")?;
+        parts.push((b"index".to_vec(), TREE, Content::Object(tree)));
+        return Ok(Index::default());
+    }
+    place.copy_index(&file, "index")?;
+    let split = |e: fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b"sharedindex.");
+    if fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split)) {
+        place.with_index("index", ["update-index", "--force-write-index"]).run()?;
+    }
+    let mut found = read(place)?;
+    let mut merged = "index";
+    if !found.unmerged.is_empty() {
+        merged = "merged";
+        place.copy_index(&place.file("index"), merged)?;
+        let null = ObjectId::null(place.hash());
+        let lines = found
+            .unmerged
+            .iter()
+            .flat_map(|(.., path)| [format!("0 {null} 0\t").as_bytes(), path, b"\0"].concat());
+        let args = ["update-index", "-z", "--index-info"];
+        place.with_index(merged, args).stdin(lines.collect::<Vec<_>>()).run()?;
+    }
+    let tree = place.tree_of(merged)?;
+    found.tree = Some(tree);
+    parts.push((b"index".to_vec(), TREE, Content::Object(tree)));
+    for (stage, mode, id, path) in &found.unmerged {
+        let path = [format!("stages/{}/", *stage as u8).as_bytes(), path].concat();
+        parts.push((path, mode, Content::Object(*id)));
+    }
+    if found.needs_file {
+        let file = place.file("index");
+        let bytes = fs::read(&file).or_fatal(|| format!("could not read '{}'", file.display()))?;
+        let bytes = super::index_file::without_stat(bytes, place.hash());
+        parts.push((b"index-file".to_vec(), FILE, Content::Bytes(bytes)));
+    }
+    for id in &found.objects {
+        let name = format!("objects/{id}").into_bytes();
+        if *id == ObjectId::empty_blob(place.hash()) {
+            // An intent to add names it, whether it is there or not.
+            parts.push((name, FILE, Content::Bytes(Vec::new())));
+        } else {
+            parts.push((name, FILE, Content::Object(*id)));
         }
     }
-    found.dedup();
     Ok(found)
 }
 
-fn has_work_of_its_own(submodule: &Path, staged: &[u8]) -> Result<bool> {
-    let git = Git::at(submodule);
-    let head = git.cmd(["rev-parse", "--verify", "-q", "HEAD"]).poll().output()?;
-    if head.stdout.trim_ascii_end() != staged {
-        return Ok(true);
+/// Reads the index of ours that is called `index`.
+///
+/// # Errors
+/// If it can't be read.
+pub fn read(place: &Place) -> Result<Index> {
+    let options = gix::index::decode::Options::default();
+    let index = gix::index::File::at(place.file("index"), place.hash(), false, options)
+        .or_fatal(|| "could not read the index")?;
+    let mut found = Index::default();
+    for entry in index.entries() {
+        let path = entry.path(&index);
+        if entry.mode.is_submodule() {
+            found.submodules.insert(path_from(path));
+        }
+        if entry.stage() != Stage::Unconflicted {
+            let mode = match entry.mode.bits() {
+                0o100_755 => EXECUTABLE,
+                0o120_000 => LINK,
+                0o160_000 => "160000 commit",
+                _ => FILE,
+            };
+            found.unmerged.push((entry.stage(), mode, entry.id, path.to_vec()));
+        }
+        if entry.flags.contains(Flags::ASSUME_VALID) {
+            found.assumed.push(path_from(path));
+        }
+        if entry.flags.contains(Flags::SKIP_WORKTREE) {
+            found.needs_file = true;
+            found.is_sparse = true;
+            if !entry.mode.is_sparse() {
+                found.skipped.push(path_from(path));
+            }
+        }
+        if entry.flags.contains(Flags::INTENT_TO_ADD) {
+            found.needs_file = true;
+            found.objects.push(entry.id);
+        }
     }
-    let status = ["status", "--porcelain", "-unormal", "--ignore-submodules=none"];
-    let dirty = git.cmd(status).poll().output()?;
-    if !dirty.status.success() || !dirty.stdout.is_empty() {
-        return Ok(true);
+    found.needs_file |= !found.unmerged.is_empty() || !found.assumed.is_empty();
+    if index.resolve_undo().is_some_and(|all| !all.is_empty()) {
+        found.needs_file = true;
+        let out = place.with_index("index", ["ls-files", "-z", "--resolve-undo"]).run()?;
+        let ids = out.split(|b| *b == 0).filter_map(|line| line.splitn(3, |b| *b == b' ').nth(1));
+        found.objects.extend(ids.filter_map(|id| ObjectId::from_hex(id).ok()));
     }
-    // Stashes are entries of a reflog.
-    let args = ["rev-list", "-n1", "HEAD", "--branches", "--reflog", "--not", "--remotes", "--tags"];
-    let own = git.cmd(args).poll().output()?;
-    Ok(!own.status.success() || !own.stdout.is_empty())
+    found.objects.sort_unstable();
+    found.objects.dedup();
+    Ok(found)
 }
 
-/// The index: stage 0 as a tree, which is returned, unmerged and resolved stages as trees of their own, and
-/// the file with its marks.
-pub fn index(scratch: &Scratch, index: &Path, top: &mut Top<'_>) -> Result<ObjectId> {
-    let copy = scratch.dir.join("index-file");
-    fs::copy(index, &copy).or_fatal(|| format!("could not copy '{}'", index.display()))?;
-    // Whole again, if it was split.
-    scratch.with_index("index-file", ["update-index", "--no-split-index", "--force-write-index"]).run()?;
-    let staged = scratch.with_index("index-file", ["ls-files", "-z", "--stage"]).run()?;
-    let names = ["index", "stage-1", "stage-2", "stage-3"];
-    stage_trees(scratch, &staged, names, top)?;
-    let resolved = scratch.with_index("index-file", ["ls-files", "-z", "--resolve-undo"]).run()?;
-    stage_trees(scratch, &resolved, ["", "undo-1", "undo-2", "undo-3"], top)?;
-    let bytes = fs::read(&copy).or_fatal(|| format!("could not read '{}'", copy.display()))?;
-    let bytes = super::index_file::without_stat(bytes, scratch.hash);
-    top.push(("100644 blob", "index-file", scratch.text(&bytes)?));
-    Ok(top.iter().find(|(_, name, _)| *name == "index").expect("there is always a tree of stage 0").2)
+/// The state of the files, by an index of ours that pretends nothing.
+///
+/// # Errors
+/// If the worktree can't be read.
+pub fn status(place: &Place, top: &Path, index: &Index) -> Result<Status> {
+    let copy = place.file("index");
+    if copy.exists() {
+        place.copy_index(&copy, "disk")?;
+    }
+    if !index.assumed.is_empty() {
+        let args = ["update-index", "--no-assume-unchanged", "-z", "--stdin"];
+        place.with_index("disk", args).stdin(z_list(&index.assumed)).run()?;
+    }
+    // Those that aren't there keep what the index has of them.
+    let here: Vec<_> =
+        index.skipped.iter().filter(|p| fs::symlink_metadata(top.join(p)).is_ok()).cloned().collect();
+    if !here.is_empty() {
+        let args = ["update-index", "--no-skip-worktree", "-z", "--stdin"];
+        place.with_index("disk", args).stdin(z_list(&here)).run()?;
+    }
+    disk::status(place, "disk")
 }
 
-/// A tree for each stage of a listing; that of stage 0 also if it is empty.
-fn stage_trees<'a>(scratch: &Scratch, listing: &[u8], names: [&'a str; 4], top: &mut Top<'a>) -> Result<()> {
-    let mut stages: [Vec<u8>; 4] = Default::default();
-    for line in listing.split(|b| *b == 0).filter(|l| !l.is_empty()) {
-        let Some((head, path)) = line.split_once_str("\t") else { continue };
-        let mut words = head.splitn(3, |b| *b == b' ');
-        let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) else {
-            continue;
-        };
-        let stage = usize::from(stage.first().unwrap_or(&b'0').saturating_sub(b'0')).min(3);
-        let out = &mut stages[stage];
-        for part in [mode, b" ", id, b"\t", path, b"\0"] {
-            out.extend_from_slice(part);
+/// Brings the index of ours that is called `disk` to what is on disk. Gives it as a tree, and the files that
+/// are not as the index has them.
+///
+/// # Errors
+/// If a file can't be read, or a filter fails.
+pub fn found(place: &Place, top: &Path, status: &Status) -> Result<(ObjectId, Vec<PathBuf>)> {
+    let mut gone = Vec::new();
+    let mut there = Vec::new();
+    let mut files = Vec::new();
+    for path in &status.changed {
+        match fs::symlink_metadata(top.join(path)) {
+            // A directory that is now a symbolic link has none of the files that were in it.
+            Ok(_) if is_beyond_a_link(top, path) => gone.push(path),
+            Ok(meta) if meta.is_symlink() => there.push(path),
+            Ok(meta) if meta.is_file() => {
+                there.push(path);
+                files.push(path.clone());
+            }
+            Ok(_) => gone.push(path),
+            Err(e) if is_absent(&e) => gone.push(path),
+            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
         }
     }
-    for (lines, name) in stages.into_iter().zip(names) {
-        if lines.is_empty() && name != "index" {
-            continue;
+    if !gone.is_empty() {
+        let null = ObjectId::null(place.hash());
+        let lines =
+            gone.iter().flat_map(|path| [format!("0 {null}\t").as_bytes(), path_bytes(path), b"\0"].concat());
+        let args = ["update-index", "-z", "--index-info"];
+        place.with_index("disk", args).stdin(lines.collect::<Vec<_>>()).run()?;
+    }
+    if !there.is_empty() {
+        let args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
+        place.with_index("disk", args).stdin(z_list(there)).run()?;
+    }
+    Ok((place.tree_of("disk")?, files))
+}
+
+/// Adds the files as they are on disk, tracked or not. Content goes through the clean filters; where it doesn't
+/// come back the same, its bytes are added as well.
+///
+/// # Errors
+/// If a file can't be read, or a filter fails.
+pub fn worktree(
+    place: &Place,
+    top: &Path,
+    status: &Status,
+    index: &Index,
+    parts: &mut Vec<Part>,
+) -> Result<()> {
+    let (tree, files) = match index.tree {
+        Some(tree) if status.changed.is_empty() => (tree, Vec::new()),
+        _ => found(place, top, status)?,
+    };
+    parts.push((b"worktree".to_vec(), TREE, Content::Object(tree)));
+    if index.is_sparse {
+        // It says which files of the tree are not on disk.
+        parts.push((b"disk-index".to_vec(), FILE, Content::File(place.file("disk"))));
+    }
+    let mut permissions = Vec::new();
+    for path in &files {
+        let meta =
+            fs::metadata(top.join(path)).or_fatal(|| format!("could not read '{}'", path.display()))?;
+        if let Some(mode) = disk::odd_permissions(&meta) {
+            permissions.extend_from_slice(format!("{mode:o} ").as_bytes());
+            permissions.extend_from_slice(path_bytes(path));
+            permissions.push(0);
         }
-        let info = ["update-index", "--add", "-z", "--index-info"];
-        if !lines.is_empty() {
-            scratch.with_index(name, info).stdin(lines).run()?;
-        }
-        // Objects that a partial clone or an intent to add lacks must not keep the tree from being written.
-        let tree = scratch.with_index(name, ["write-tree", "--missing-ok"]).line()?;
-        top.push(("040000 tree", name, parse_id(tree.as_bytes())?));
+    }
+    if !permissions.is_empty() {
+        parts.push((b"permissions".to_vec(), FILE, Content::Bytes(permissions)));
+    }
+    for path in raw::altered_by_filters(place, top, &files)? {
+        let name = [b"raw/", path_bytes(&path)].concat();
+        parts.push((name, mode_of(&top.join(&path))?, Content::File(top.join(&path))));
     }
     Ok(())
 }
 
-/// The files on disk, tracked and untracked, as a tree: no more and no less.
-pub fn worktree(scratch: &Scratch, index: &Path) -> Result<ObjectId> {
-    let copy = scratch.dir.join("worktree");
-    fs::copy(index, &copy).or_fatal(|| format!("could not copy '{}'", index.display()))?;
-    // git was told not to look at some files. They are work like any other, so here it looks.
-    let flags = scratch.with_index("worktree", ["ls-files", "-v", "-z"]).run()?;
-    let marked = |wanted: fn(u8) -> bool| -> Vec<u8> {
-        let lines = flags.split(|b| *b == 0).filter(|line| line.len() > 2 && wanted(line[0]));
-        lines.flat_map(|line| line[2..].iter().copied().chain([0])).collect()
-    };
-    let assumed = marked(|mark| mark.is_ascii_lowercase());
-    let skipped = marked(|mark| mark.eq_ignore_ascii_case(&b'S'));
-    for (option, names) in [("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)] {
-        if !names.is_empty() {
-            let args = ["update-index", option, "-z", "--stdin"];
-            scratch.with_index("worktree", args).stdin(names).run()?;
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+fn is_beyond_a_link(top: &Path, path: &Path) -> bool {
+    let above = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty());
+    above.into_iter().any(|dir| fs::symlink_metadata(top.join(dir)).is_ok_and(|m| m.is_symlink()))
+}
+
+fn mode_of(path: &Path) -> Result<Mode> {
+    use std::os::unix::fs::PermissionsExt;
+    let meta = fs::metadata(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    Ok(if meta.permissions().mode() & 0o100 == 0 { FILE } else { EXECUTABLE })
+}
+
+/// Adds ignored files that the caller names, byte for byte; of a directory, everything in it.
+///
+/// # Errors
+/// If one can't be read, is no file, or is beyond a symbolic link.
+pub fn ignored(top: &Path, names: &[PathBuf], parts: &mut Vec<Part>) -> Result<()> {
+    let mut permissions = Vec::new();
+    let mut waiting: Vec<PathBuf> = names.to_vec();
+    while let Some(name) = waiting.pop() {
+        let path = top.join(&name);
+        let failed = || format!("could not read '{}'", path.display());
+        let meta = match fs::symlink_metadata(&path) {
+            Ok(meta) => meta,
+            Err(e) if is_absent(&e) => continue,
+            Err(e) => return Err(e).or_fatal(failed),
+        };
+        if !put::is_plain(&name) || is_beyond_a_link(top, &name) {
+            return Err(Failure::fatal(format!(
+                "cannot preserve '{}': not inside the worktree",
+                path.display()
+            )));
         }
-    }
-    add_all(scratch, "worktree")?;
-    scratch.tree_of("worktree")
-}
-
-/// `git add --all` into an index of ours, without the user's checks of it.
-pub fn add_all(scratch: &Scratch, index: &str) -> Result<()> {
-    let args = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse"];
-    scratch.with_index(index, args).run().map(drop)
-}
-
-/// Ignored files that the caller names, byte for byte.
-pub fn ignored(scratch: &Scratch, top_dir: &Path, names: &[PathBuf], top: &mut Top<'_>) -> Result<()> {
-    let mut files = Vec::new();
-    let mut entries = Vec::new();
-    let mut modes = Vec::new();
-    for name in names {
-        let path = top_dir.join(name);
-        let meta = fs::symlink_metadata(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-        if meta.is_symlink() {
-            let target = fs::read_link(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-            entries.push((path_bytes(name).to_vec(), "120000", scratch.text(path_bytes(&target))?));
+        let part = [b"ignored/", path_bytes(&name)].concat();
+        if meta.is_dir() {
+            for entry in fs::read_dir(&path).or_fatal(failed)? {
+                waiting.push(name.join(entry.or_fatal(failed)?.file_name()));
+            }
+        } else if meta.is_symlink() {
+            let target = fs::read_link(&path).or_fatal(failed)?;
+            parts.push((part, LINK, Content::Bytes(path_bytes(&target).to_vec())));
         } else if meta.is_file() {
-            use std::os::unix::fs::PermissionsExt;
-            let exact = meta.permissions().mode() & 0o777;
-            // A secret must not come back readable for all.
-            modes.extend_from_slice(format!("{exact:o} ").as_bytes());
-            modes.extend_from_slice(path_bytes(name));
-            modes.push(0);
-            let mode = if exact & 0o100 != 0 { "100755" } else { "100644" };
-            files.push((path_bytes(name).to_vec(), mode, path));
+            if let Some(mode) = disk::odd_permissions(&meta) {
+                permissions.extend_from_slice(format!("{mode:o} ").as_bytes());
+                permissions.extend_from_slice(path_bytes(&name));
+                permissions.push(0);
+            }
+            parts.push((part, mode_of(&path)?, Content::File(path)));
         } else {
             return Err(Failure::fatal(format!("cannot preserve '{}': not a regular file", path.display())));
         }
     }
-    let paths: Vec<PathBuf> = files.iter().map(|(_, _, path)| path.clone()).collect();
-    if !paths.is_empty() {
-        let ids = scratch.blobs(&paths)?;
-        entries.extend(files.into_iter().zip(ids).map(|((name, mode, _), id)| (name, mode, id)));
-    }
-    if !entries.is_empty() {
-        top.push(("040000 tree", "ignored", scratch.tree("ignored", &entries)?));
-        top.push(("100644 blob", "ignored-modes", scratch.text(&modes)?));
-    }
-    Ok(())
-}
-
-/// Files and directories of a git directory that say what is under way in its worktree; see
-/// gitrepository-layout(5) and `remove_merge_branch_state` in git's branch.c.
-pub const STATE_FILES: &[&str] = &[
-    "MERGE_HEAD",
-    "MERGE_MSG",
-    "MERGE_MODE",
-    "MERGE_RR",
-    "MERGE_AUTOSTASH",
-    "AUTO_MERGE",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "REBASE_HEAD",
-    "ORIG_HEAD",
-    "SQUASH_MSG",
-    "COMMIT_EDITMSG",
-    "BISECT_LOG",
-    "BISECT_NAMES",
-    "BISECT_START",
-    "BISECT_TERMS",
-    "BISECT_EXPECTED_REV",
-    "BISECT_HEAD",
-    "BISECT_RUN",
-    "BISECT_ANCESTORS_OK",
-    "BISECT_FIRST_PARENT",
-    "rebase-merge",
-    "rebase-apply",
-    "sequencer",
-    "config.worktree",
-    "info/sparse-checkout",
-];
-
-/// The state of an operation in progress.
-pub fn operation(scratch: &Scratch, git_dir: &Path, top: &mut Top<'_>) -> Result<()> {
-    let mut names = Vec::new();
-    for name in STATE_FILES {
-        walk(git_dir, Path::new(name), &mut names)?;
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let paths: Vec<PathBuf> = names.iter().map(|name| git_dir.join(name)).collect();
-    let ids = scratch.blobs(&paths)?;
-    let entries: Vec<_> =
-        names.iter().zip(ids).map(|(name, id)| (path_bytes(name).to_vec(), "100644", id)).collect();
-    top.push(("040000 tree", "gitdir", scratch.tree("gitdir", &entries)?));
-    Ok(())
-}
-
-/// References that each worktree has for itself; `BISECT_HEAD` and its like are files, except where no
-/// reference is one.
-pub const PRIVATE_REFS: &[&str] = &["refs/bisect", "refs/worktree", "refs/rewritten"];
-
-/// What git keeps as references instead of files under the reftable format.
-const PSEUDO_REFS: &[&str] = &[
-    "ORIG_HEAD",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "REBASE_HEAD",
-    "AUTO_MERGE",
-    "BISECT_HEAD",
-    "BISECT_EXPECTED_REV",
-    "MERGE_AUTOSTASH",
-];
-
-/// The references of this worktree alone, as lines `<id> <name>`, and the tree that `AUTO_MERGE` names.
-pub fn refs(scratch: &Scratch, git_dir: &Path, top: &mut Top<'_>) -> Result<()> {
-    let format = "--format=%(objectname) %(refname)";
-    let mut lines = scratch.git.cmd(["for-each-ref", format]).args(PRIVATE_REFS).poll().run()?;
-    for name in PSEUDO_REFS {
-        let id = scratch.git.cmd(["rev-parse", "--verify", "-q", name]).poll().output()?;
-        if !id.status.success() {
-            continue;
-        }
-        if !git_dir.join(name).exists() {
-            lines.extend_from_slice(
-                format!("{} {name}\n", id.stdout.trim_ascii_end().to_str_lossy()).as_bytes(),
-            );
-        }
-        if *name == "AUTO_MERGE" {
-            let tree =
-                scratch.git.cmd(["rev-parse", "--verify", "-q", "AUTO_MERGE^{tree}"]).poll().output()?;
-            if tree.status.success() {
-                top.push(("040000 tree", "auto-merge", parse_id(tree.stdout.trim_ascii_end())?));
-            }
-        }
-    }
-    if !lines.is_empty() {
-        top.push(("100644 blob", "refs", scratch.text(&lines)?));
-    }
-    Ok(())
-}
-
-/// Regular files at or below `name`.
-pub fn walk(root: &Path, name: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
-    let path = root.join(name);
-    match fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_file() => out.push(name.to_owned()),
-        Ok(meta) if meta.is_dir() => {
-            let entries = fs::read_dir(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
-            for entry in entries.flatten() {
-                walk(root, &name.join(entry.file_name()), out)?;
-            }
-        }
-        _ => {}
+    if !permissions.is_empty() {
+        parts.push((b"permissions-ignored".to_vec(), FILE, Content::Bytes(permissions)));
     }
     Ok(())
 }

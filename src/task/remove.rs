@@ -65,6 +65,11 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         refuse_work(desk, &task, worktree, tip, &landed, options)?;
     }
     let held = desk.lock()?;
+    // Since we looked, it may have been renamed or removed.
+    let now = Tasks::now(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
+    if now != Some((task.branch.clone(), task.state)) {
+        return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
+    }
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }

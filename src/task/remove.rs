@@ -290,7 +290,8 @@ fn carry_out(
         }
         None => Vec::new(),
     };
-    let parked = keep::keep(desk, task, worktree, &kept, note.as_deref())?;
+    let parked =
+        retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
     drop(step);
     crate::interrupt::check()?;
     if let (Some(path), Some(aside), false) = (present, aside, parked) {
@@ -328,7 +329,8 @@ fn forget(
     if let Some(path) = path
         && desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main)
     {
-        desk.repo.at_home().cmd(["worktree", "remove", "--force", "--force"]).arg(path).run()?;
+        let remove = ["worktree", "remove", "--force", "--force"];
+        retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run())?;
     }
     notes::archive(desk, &task.slug, note)?;
     let mut branch_went = false;

@@ -60,7 +60,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if let Some(worktree) = worktree {
         refuse_place(&task, worktree, options)?;
     }
-    let landed = landed(desk, &task, tip, worktrees)?;
+    let landed = retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?;
     if options.force == 0 {
         refuse_work(desk, &task, worktree, tip, &landed, options)?;
     }
@@ -213,7 +213,8 @@ fn refuse_work(
 /// Whether any branch, here or on a remote, contains the commit.
 fn in_a_branch(desk: &Desk<'_>, commit: ObjectId) -> Result<bool> {
     let args = ["rev-list", "-n1", &commit.to_string(), "--not", "--branches", "--remotes"];
-    Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
+    let found = retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).poll().run())?;
+    Ok(found.is_empty())
 }
 
 /// Whether anything in a clone but the task's branch has commits that no branch here has.

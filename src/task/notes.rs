@@ -79,7 +79,9 @@ fn hide(note: &Path) -> Result<()> {
     match fs::symlink_metadata(&ignore) {
         Ok(_) => Ok(()),
         // Nothing that a power cut could cost anybody: it is not worth a sync.
-        Err(_) => fs::write(&ignore, b"*\n").or_fatal(|| format!("could not write '{}'", ignore.display())),
+        Err(_) => fs::create_dir_all(note.parent().unwrap_or(note))
+            .and_then(|()| fs::write(&ignore, b"*\n"))
+            .or_fatal(|| format!("could not write '{}'", ignore.display())),
     }
 }
 

@@ -66,7 +66,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     }
     let held = desk.lock()?;
     // Since we looked, it may have been renamed or removed.
-    let now = Tasks::now(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
+    let now = Tasks::read(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
     if now != Some((task.branch.clone(), task.state)) {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
     }

@@ -36,12 +36,12 @@ struct Plan {
 /// # Errors
 /// If it is not removed, nothing of it is kept, or its branch or directory is taken; nothing has been changed.
 pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
-    let before = Tasks::now(desk.repo)?.find(name).map(|t| t.state);
+    let before = Tasks::read(desk.repo)?.find(name).map(|t| t.state);
     let plan = plan(desk, name)?;
     let slug = plan.task.slug.clone();
     let held = desk.lock()?;
     // Since we looked, another may have restored it, and what fails here is taken back.
-    if Tasks::now(desk.repo)?.find(name).map(|t| t.state) != before || !is_free(&plan.path) {
+    if Tasks::read(desk.repo)?.find(name).map(|t| t.state) != before || !is_free(&plan.path) {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
     }
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {

@@ -68,8 +68,12 @@ impl Worktree {
         operation_in(&self.git_dir)
     }
 
-    /// git takes it for a repository: not one that was cut off before it had a HEAD.
+    /// git takes it for a repository: not one that was cut off before it had a HEAD. git writes one of zeroes
+    /// first, and nothing is checked out before it has the real one.
     pub fn is_readable(&self) -> bool {
+        if matches!(self.head, Head::Detached(id) if id.is_null()) {
+            return false;
+        }
         let written = |name| std::fs::metadata(self.git_dir.join(name)).is_ok_and(|meta| meta.len() > 0);
         written("commondir") && written("HEAD") && !self.missing
     }

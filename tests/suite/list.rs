@@ -283,7 +283,7 @@ fn watching_redraws_until_ctrl_c() {
     let mut pty = Pty::spawn(&sandbox, &dir, ["git", "task", "list", "--watch=1"]);
     pty.expect("first");
     sandbox.task(&dir, ["add", "-q"].into_iter().chain(many.iter().map(String::as_str))).ok();
-    pty.expect("t05").send("\x03");
+    pty.expect("more").send("\x03");
     assert_eq!(pty.wait(), 130);
     let raw = String::from_utf8_lossy(pty.raw()).into_owned();
     assert!(raw.contains("\x1b[?25l") && raw.trim_end().ends_with("\x1b[?25h"), "the cursor is shown again");

@@ -158,7 +158,7 @@ fn a_repository_inside_keeps_the_directory() {
             sandbox.commit(&inner, "file", "only here\n", "Only here");
         }
         for _ in 0..2 {
-            sandbox.task(&dir, ["rm", "-f", "x"]).ok().says("work in repositories inside: inner/");
+            sandbox.task(&dir, ["rm", "-f", "x"]).ok().says("work in repositories inside: inner");
             assert!(!path.exists());
             sandbox.git(&dir, ["rev-parse", "-q", "--verify", "refs/heads/x"]).fails(1);
             collect_garbage(&sandbox, &dir);

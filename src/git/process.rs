@@ -337,7 +337,13 @@ pub fn is_contention(message: &str) -> bool {
     // "cannot lock ref … reference already exists" and "is at … but expected" are answers, not contention.
     const FINAL: &[&str] =
         &["reference already exists", "but expected", "exists; cannot create", "No space left"];
-    SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
+    // git goes through all worktrees, and one of them is being removed.
+    let vanishing = message.contains("Invalid path '") && message.contains("/worktrees/");
+    // It goes through all branches, and one of them is being deleted; an id here would be real damage.
+    let deleted = message.strip_prefix("bad object ").is_some_and(|name| name.len() < 40);
+    vanishing
+        || deleted
+        || SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
 }
 
 /// Runs `attempt` again while it fails by contention, with growing pauses, for `limit` at most.

@@ -188,7 +188,11 @@ impl Repo {
 /// A worktree from its administrative directory; none if that is half made.
 fn read_worktree(git_dir: &Path) -> Option<Worktree> {
     let gitdir = std::fs::read(git_dir.join("gitdir")).ok()?;
-    let dot_git = git_dir.join(path_from(gitdir.trim_end_with(|c| c == '\n')));
+    // Cut off while git wrote it, it is empty: then the files are somewhere, and certainly not in here.
+    let dot_git = match gitdir.trim_end_with(|c| c == '\n') {
+        b"" => git_dir.join("unknown/.git"),
+        name => git_dir.join(path_from(name)),
+    };
     // Links relative to this directory hold `..`; what git prints has none.
     let path = dot_git.parent()?;
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -60,11 +60,16 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if let Some(worktree) = worktree {
         refuse_place(&task, worktree, options)?;
     }
-    let landed = landed(desk, &task, tip, worktrees)?;
+    let landed = retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?;
     if options.force == 0 {
         refuse_work(desk, &task, worktree, tip, &landed, options)?;
     }
     let held = desk.lock()?;
+    // Since we looked, it may have been renamed or removed.
+    let now = Tasks::read(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
+    if now != Some((task.branch.clone(), task.state)) {
+        return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
+    }
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
@@ -208,7 +213,8 @@ fn refuse_work(
 /// Whether any branch, here or on a remote, contains the commit.
 fn in_a_branch(desk: &Desk<'_>, commit: ObjectId) -> Result<bool> {
     let args = ["rev-list", "-n1", &commit.to_string(), "--not", "--branches", "--remotes"];
-    Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
+    let found = retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).poll().run())?;
+    Ok(found.is_empty())
 }
 
 /// Whether anything in a clone but the task's branch has commits that no branch here has.
@@ -285,7 +291,8 @@ fn carry_out(
         }
         None => Vec::new(),
     };
-    let parked = keep::keep(desk, task, worktree, &kept, note.as_deref())?;
+    let parked =
+        retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
     drop(step);
     crate::interrupt::check()?;
     if let (Some(path), Some(aside), false) = (present, aside, parked) {
@@ -323,7 +330,8 @@ fn forget(
     if let Some(path) = path
         && desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main)
     {
-        desk.repo.at_home().cmd(["worktree", "remove", "--force", "--force"]).arg(path).run()?;
+        let remove = ["worktree", "remove", "--force", "--force"];
+        retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run())?;
     }
     notes::archive(desk, &task.slug, note)?;
     let mut branch_went = false;

@@ -297,6 +297,10 @@ fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<Pa
     places.extend(all.iter().filter_map(|w| w.path.parent().map(Path::to_owned)));
     places.push(desk.repo.home().to_owned());
     places.push(desk.context.cwd.clone());
+    if let Some(Ok(slug)) = worktree.task.as_deref().map(super::Slug::try_from) {
+        let planned = place::planned_path(desk, &slug, None, None).ok();
+        places.extend(planned.and_then(|path| path.parent().map(Path::to_owned)));
+    }
     places.sort();
     places.dedup();
     let wanted = worktree.git_dir.canonicalize().ok()?;

@@ -36,9 +36,14 @@ struct Plan {
 /// # Errors
 /// If it is not removed, nothing of it is kept, or its branch or directory is taken; nothing has been changed.
 pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
+    let before = Tasks::read(desk.repo)?.find(name).map(|t| t.state);
     let plan = plan(desk, name)?;
     let slug = plan.task.slug.clone();
     let held = desk.lock()?;
+    // Since we looked, another may have restored it, and what fails here is taken back.
+    if Tasks::read(desk.repo)?.find(name).map(|t| t.state) != before || !is_free(&plan.path) {
+        return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
+    }
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
@@ -126,9 +131,14 @@ fn branch_to_make(
     }
 }
 
+/// Nothing is there, or an empty directory.
+fn is_free(path: &Path) -> bool {
+    fs::read_dir(path).map_or(!path.exists(), |mut all| all.next().is_none())
+}
+
 /// Where it was, else where the template puts it.
 fn free_path(desk: &Desk<'_>, task: &Task, contents: &Contents) -> Result<PathBuf> {
-    let free = |path: &Path| fs::read_dir(path).map_or(!path.exists(), |mut all| all.next().is_none());
+    let free = is_free;
     let was = contents.meta.path("path");
     if let Some(path) = was.as_deref().filter(|p| free(p)) {
         return Ok(path.to_owned());

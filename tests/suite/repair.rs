@@ -80,6 +80,24 @@ fn a_worktree_moved_far_away_is_mended_from_inside() {
 }
 
 #[test]
+fn a_worktree_of_which_git_does_not_know_where_it_is() {
+    for first in ["rm", "repair"] {
+        let sandbox = Sandbox::new();
+        let (dir, _) = begin(&sandbox);
+        // As a kill in the middle of `git worktree repair` leaves it.
+        fs::write(dir.join(".git/worktrees/x/gitdir"), "").unwrap();
+        if first == "rm" {
+            sandbox.task(&dir, ["path", "x"]).fails(128);
+            sandbox.task(&dir, ["rm", "x"]).fails(128);
+            assert!(dir.join(".git/worktrees/x/HEAD").exists());
+        }
+        sandbox.task(&dir, ["repair"]).ok();
+        is_whole(&sandbox, &dir);
+        sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    }
+}
+
+#[test]
 fn a_worktree_deleted_by_hand() {
     let sandbox = Sandbox::new();
     let (dir, path) = begin(&sandbox);

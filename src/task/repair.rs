@@ -27,6 +27,7 @@ pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     repair.found.extend(settle::settle_all(desk, dry_run)?);
     // What is known of a branch may be in a worktree that is gone.
     repair.branches()?;
+    repair.remains()?;
     repair.worktrees()?;
     repair.notes()?;
     Ok(repair.found)
@@ -99,6 +100,22 @@ impl Repair<'_, '_> {
             if self.finding(format!("'{}' was left behind", path.display())) {
                 let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                 removed.or_fatal(|| format!("could not remove '{}'", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left of an administrative directory when git is killed while it deletes it, file by file. One
+    /// that is being made is locked.
+    fn remains(&mut self) -> Result<()> {
+        let root = self.desk.repo.common_dir().join("worktrees");
+        for dir in fs::read_dir(&root).into_iter().flatten().flatten().map(|e| e.path()) {
+            let has = |name: &str| dir.join(name).exists();
+            if has("locked") || (has("HEAD") && has("gitdir")) {
+                continue;
+            }
+            if self.finding(format!("'{}' is what is left of a worktree", dir.display())) {
+                fs::remove_dir_all(&dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
             }
         }
         Ok(())

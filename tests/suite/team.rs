@@ -50,7 +50,7 @@ fn a_terminal_is_asked() {
     let add = ["git", "task", "add", "x"];
     let before = Frozen::of(&sandbox);
     let mut pty = Pty::spawn(&sandbox, &dir, add);
-    assert_eq!(pty.expect("touch ran").expect("Allow them?").send("n").wait(), 128, "{}", pty.text());
+    assert_eq!(pty.expect("touch ran").expect("Allow them?").send("n\r").wait(), 128, "{}", pty.text());
     before.assert_unchanged(&sandbox, &pty.text());
     let mut pty = Pty::spawn(&sandbox, &dir, add);
     assert_eq!(pty.expect("Allow them?").send("\x03").wait(), 130, "{}", pty.text());
@@ -67,7 +67,7 @@ fn a_terminal_is_asked() {
         assert!(!pty.text().contains("Allow them?"));
     }
     let mut pty = Pty::spawn(&sandbox, &dir, add);
-    assert_eq!(pty.expect("Allow them?").send("y").wait(), 0, "{}", pty.text());
+    assert_eq!(pty.expect("Allow them?").send("y\r").wait(), 0, "{}", pty.text());
     assert!(sandbox.path("repo-worktrees/x/ran").exists());
     sandbox.task(&dir, ["add", "y"]).ok();
 }

@@ -12,7 +12,7 @@ use std::io::{Read, Seek};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -299,8 +299,13 @@ fn old_change_of(_: i32, _: &Call) -> Option<Change> {
 fn opening(path: PathBuf, flags: u64) -> Option<Change> {
     let has = |flag: i32| flags & flag as u64 != 0;
     let makes = has(libc::O_CREAT) && path.symlink_metadata().is_err();
-    let changes = (makes || has(libc::O_TRUNC)) && !path.starts_with("/dev");
+    let changes = (makes || has(libc::O_TRUNC)) && !is_device(&path);
     changes.then_some(Change { name: "open", path, needs_room: makes })
+}
+
+/// Whether a path is one of a device. Not all below `/dev` are: `/dev/shm` holds files.
+fn is_device(path: &Path) -> bool {
+    path.starts_with("/dev") && !path.starts_with("/dev/shm")
 }
 
 /// A path argument, as seen from the process.
@@ -326,8 +331,7 @@ const FICLONE: u64 = 0x4004_9409;
 /// The file behind a descriptor, if it has a name; our captured streams have none any more.
 fn file_of(pid: i32, descriptor: u64) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/fd/{}", descriptor as i32)).ok()?;
-    let named =
-        path.is_absolute() && !path.starts_with("/dev") && !path.to_string_lossy().ends_with(" (deleted)");
+    let named = path.is_absolute() && !is_device(&path) && !path.to_string_lossy().ends_with(" (deleted)");
     named.then_some(path)
 }
 

@@ -103,11 +103,11 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let wanted = wanted(cx, &desk, args)?;
     let setup = !args.no_setup;
     if !args.dry_run {
-        interrupt::watch();
         let team = cx.settings.team.as_ref();
         let needs =
             team.is_some_and(|t| !t.setup.run.is_empty() || t.hooks.iter().any(|h| h.event == Event::Added));
         trust::require(cx, needs && setup, Some("--no-setup"))?;
+        interrupt::watch();
         for said in settle::settle_all(&desk, false)? {
             cx.ui.note(&format!("Settled what was left behind: {said}"));
         }

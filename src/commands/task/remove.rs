@@ -48,12 +48,12 @@ pub struct PruneArgs {
 /// # Errors
 /// If a single task is refused; several are refused one by one.
 pub fn remove(cx: &Cx, args: &RemoveArgs) -> Result<u8> {
-    interrupt::watch();
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
     let hooks = cx.settings.team.as_ref().map_or(&[][..], |t| &t.hooks);
     let raises = hooks.iter().any(|h| matches!(h.event, Event::Dropped | Event::Integrated));
     crate::commands::trust::require(cx, raises, None)?;
+    interrupt::watch();
     settle::settle_all(&desk, false)?;
     let options = Options { force: args.force, keep_branch: args.keep_branch };
     cx.each(&args.tasks, |name| {

@@ -10,6 +10,7 @@ use gix::bstr::ByteSlice;
 
 use super::place::Place;
 use crate::error::{Failure, OrFatal, Result};
+use crate::git::process::Output;
 use crate::paths::{path_bytes, path_from};
 
 /// What `git status` says of a worktree.
@@ -19,8 +20,6 @@ pub struct Status {
     pub head: Option<ObjectId>,
     /// Tracked paths whose content on disk is not that of the index, and untracked files.
     pub changed: Vec<PathBuf>,
-    /// Untracked among them.
-    pub untracked: HashSet<PathBuf>,
     /// Submodules and other repositories that are not as the index has them.
     pub repositories: Vec<PathBuf>,
     /// Ignored files and whole ignored directories.
@@ -45,12 +44,11 @@ pub fn status(place: &Place, index: &str) -> Result<Status> {
     ];
     let output = place.with_index(index, args).output()?;
     if !output.status.success() {
-        return Err(output.into_failure());
+        // A worktree that was killed in the making has a HEAD that names nothing.
+        let no_head = output.stderr.contains_str("bad object HEAD");
+        return if no_head { status_without_head(place, index) } else { Err(output.into_failure()) };
     }
-    if let Some(line) = output.stderr.lines().find(|l| l.contains_str("could not open directory")) {
-        let line = line.strip_prefix(b"warning: ").unwrap_or(line);
-        return Err(Failure::fatal(line.to_str_lossy().into_owned()));
-    }
+    refuse_unreadable(&output)?;
     let mut status = Status::default();
     for record in output.stdout.split(|b| *b == 0).filter(|r| r.len() > 2) {
         let (kind, rest) = (record[0], &record[2..]);
@@ -71,10 +69,7 @@ pub fn status(place: &Place, index: &str) -> Result<Status> {
                 }
             }
             b'?' if rest.ends_with(b"/") => status.repositories.push(path_from(rest)),
-            b'?' => {
-                status.untracked.insert(path_from(rest));
-                status.changed.push(path_from(rest));
-            }
+            b'?' => status.changed.push(path_from(rest)),
             b'!' => {
                 status.ignored.insert(path_from(rest.strip_suffix(b"/").unwrap_or(rest)));
             }
@@ -82,6 +77,48 @@ pub fn status(place: &Place, index: &str) -> Result<Status> {
         }
     }
     Ok(status)
+}
+
+/// The same in several steps, none of which compares with a commit.
+fn status_without_head(place: &Place, index: &str) -> Result<Status> {
+    let mut status = Status::default();
+    let ask = |args: &[&str]| {
+        let output = place.with_index(index, []).args(args).output()?;
+        refuse_unreadable(&output)?;
+        if output.status.success() { Ok(output.stdout) } else { Err(output.into_failure()) }
+    };
+    let differences = ask(&["diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=none"])?;
+    let mut fields = differences.split(|b| *b == 0);
+    while let (Some(info), Some(name)) = (fields.next(), fields.next()) {
+        // ":<mode> <mode on disk> …"
+        let is_repository = info.get(8..14) == Some(b"160000");
+        let into = if is_repository { &mut status.repositories } else { &mut status.changed };
+        into.push(path_from(name));
+    }
+    for name in ask(&["ls-files", "-z", "-o", "--exclude-standard"])?.split(|b| *b == 0) {
+        match name.last() {
+            Some(b'/') => status.repositories.push(path_from(name)),
+            Some(_) => status.changed.push(path_from(name)),
+            None => {}
+        }
+    }
+    let ignored = ask(&["ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory"])?;
+    let names = ignored.split(|b| *b == 0).filter(|name| !name.is_empty());
+    status.ignored.extend(names.map(|name| path_from(name.strip_suffix(b"/").unwrap_or(name))));
+    status.changed.sort_unstable();
+    status.changed.dedup();
+    Ok(status)
+}
+
+/// git only warns of a directory that it can't read.
+fn refuse_unreadable(output: &Output) -> Result<()> {
+    match output.stderr.lines().find(|l| l.contains_str("could not open directory")) {
+        Some(line) => {
+            let line = line.strip_prefix(b"warning: ").unwrap_or(line);
+            Err(Failure::fatal(line.to_str_lossy().into_owned()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is on disk and git says nothing of.

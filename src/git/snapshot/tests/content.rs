@@ -285,6 +285,22 @@ fn without_an_index_or_a_directory() {
 }
 
 #[test]
+fn a_worktree_that_was_killed_before_it_had_a_head() {
+    let case = Case::new();
+    case.write("a", "changed\n");
+    case.write("dir/new", "n\n");
+    case.write("x.ignored", "i\n");
+    fs::remove_file(case.wt().join("b")).unwrap();
+    let before = case.git(["show", &format!("{}:worktree/dir/new", case.taken().commit)]);
+    fs::write(case.git_dir().join("HEAD"), format!("{}\n", ObjectId::null(gix::hash::Kind::Sha1))).unwrap();
+    let listed = |commit: ObjectId| case.sandbox.git(["ls-tree", "-r", &format!("{commit}:worktree")]);
+    let commit = case.taken().commit;
+    assert_eq!(case.sandbox.git(["show", &format!("{commit}:worktree/dir/new")]), before);
+    fs::write(case.git_dir().join("HEAD"), format!("ref: {BRANCH}\n")).unwrap();
+    assert_eq!(listed(commit), listed(case.taken().commit));
+}
+
+#[test]
 fn another_git_at_work_and_a_hook_are_no_hindrance() {
     let case = Case::new();
     case.write("a", "changed\n");

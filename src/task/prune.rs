@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::record::Tasks;
-use super::{Desk, remove};
+use super::{Desk, remove, sweep};
 use crate::error::Result;
 use crate::store::{names, trash};
 
@@ -34,7 +34,7 @@ pub fn prune(desk: &Desk<'_>, before: i64, dry_run: bool) -> Result<Vec<String>>
     if !dry_run && !forgotten.is_empty() {
         forget_metadata(desk, &forgotten)?;
     }
-    for dir in remove::sweep(desk, dry_run)? {
+    for dir in sweep::sweep(desk, dry_run)? {
         said.push(format!("directory '{}'", dir.display()));
     }
     Ok(said)

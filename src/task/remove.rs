@@ -8,17 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, copy, keep, notes, place};
+use super::{Desk, Slug, State, Task, copy, keep, notes, place, refuse, sweep};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
-use crate::git::process::{Git, detached, retry};
+use crate::git::process::retry;
 use crate::git::refs::Old;
-use crate::git::status::{Untracked, status_entries};
-use crate::git::worktree::{Head, Worktree};
-use crate::paths::{path_bytes, path_from};
+use crate::git::worktree::Worktree;
+use crate::paths::path_bytes;
 use crate::store::record::{Found, Intent, Record, intents};
 use crate::store::trash;
 
@@ -58,11 +57,11 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         return Err(Failure::fatal(format!("task '{name}' is {} already", task.state)));
     }
     if let Some(worktree) = worktree {
-        refuse_place(&task, worktree, options)?;
+        refuse::place(&task, worktree, options.force)?;
     }
     let landed = retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?;
     if options.force == 0 {
-        refuse_work(desk, &task, worktree, tip, &landed, options)?;
+        refuse::work(desk, &task, worktree, tip, &landed, options.keep_branch)?;
     }
     let held = desk.lock()?;
     // Since we looked, it may have been renamed or removed.
@@ -97,7 +96,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         Ok(removed) => {
             // Said where it can be found before the intent goes, which knows it too.
             if let Some(aside) = aside.filter(|p| p.exists()) {
-                delete_in_background(desk, &task.slug, &aside)?;
+                sweep::in_background(desk, &task.slug, &aside)?;
             }
             intent.done()?;
             Ok(removed)
@@ -128,135 +127,6 @@ fn landed(desk: &Desk<'_>, task: &Task, tip: Option<ObjectId>, worktrees: &[Work
         (Some(tip), _) if task.start == Some(tip) => Ok(Landed::Empty),
         _ => Ok(Landed::No),
     }
-}
-
-/// What not even one `-f` takes away.
-fn refuse_place(task: &Task, worktree: &Worktree, options: Options) -> Result<()> {
-    let path = worktree.path.display();
-    if worktree.is_main {
-        return Err(Failure::fatal(format!(
-            "'{path}' is a main working tree, and has the branch of task '{}'",
-            task.slug
-        ))
-        .hint("taskMainWorktree", "Switch it to another branch first."));
-    }
-    if let Some(reason) = &worktree.locked
-        && options.force < 2
-    {
-        let why = if reason.is_empty() { String::new() } else { format!(", lock reason: {reason}") };
-        return Err(Failure::fatal(format!("cannot remove a locked working tree{why}")).hint(
-            "taskLocked",
-            format!("Use 'git task rm -f -f {0}' to override, or 'git task unlock {0}' first.", task.slug),
-        ));
-    }
-    Ok(())
-}
-
-/// Work that would no longer be in its place.
-fn refuse_work(
-    desk: &Desk<'_>,
-    task: &Task,
-    worktree: Option<&Worktree>,
-    tip: Option<ObjectId>,
-    landed: &Landed,
-    options: Options,
-) -> Result<()> {
-    let slug = &task.slug;
-    let force = |failure: Failure| {
-        failure.hint(
-            "taskForce",
-            format!("'git task rm -f {slug}' removes it all the same; 'git task restore {slug}' then brings it back."),
-        )
-    };
-    if let Some(operation) = worktree.and_then(Worktree::operation) {
-        return Err(force(Failure::fatal(format!("a {operation} is in progress in task '{slug}'"))));
-    }
-    let path = worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| task.clone.clone());
-    if let Some(path) = path.filter(|p| p.exists()) {
-        let entries = status_entries(&Git::at(&path), Untracked::Normal, false)?;
-        if !entries.is_empty() {
-            return Err(force(Failure::fatal(format!(
-                "'{}' contains modified or untracked files ({})",
-                path.display(),
-                entries.len()
-            ))));
-        }
-    }
-    if let Some(Head::Detached(head)) = worktree.map(|w| &w.head)
-        && !in_a_branch(desk, *head)?
-    {
-        return Err(force(Failure::fatal(format!(
-            "the detached HEAD in '{}' has commits that are in no branch",
-            worktree.map(|w| w.path.display().to_string()).unwrap_or_default()
-        ))));
-    }
-    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists())
-        && clone_has_more(desk, task, clone)?
-    {
-        return Err(force(Failure::fatal(format!(
-            "the clone of task '{slug}' has other branches or stashes with commits that are in no branch here"
-        ))));
-    }
-    if options.keep_branch || !matches!(landed, Landed::No) {
-        return Ok(());
-    }
-    let elsewhere = match (tip, task.clone.is_some()) {
-        (Some(tip), false) => in_another_branch(desk, task, tip)?,
-        _ => false,
-    };
-    if !elsewhere {
-        return Err(force(Failure::fatal(format!("the commits of task '{slug}' are in no other branch"))));
-    }
-    Ok(())
-}
-
-/// Whether any branch, here or on a remote, contains the commit.
-fn in_a_branch(desk: &Desk<'_>, commit: ObjectId) -> Result<bool> {
-    let args = ["rev-list", "-n1", &commit.to_string(), "--not", "--branches", "--remotes"];
-    let found = retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).poll().run())?;
-    Ok(found.is_empty())
-}
-
-/// Whether anything in a clone but the task's branch has commits that no branch here has.
-fn clone_has_more(desk: &Desk<'_>, task: &Task, clone: &Path) -> Result<bool> {
-    let git = Git::at(clone);
-    let own = task.branch_ref().unwrap_or_default();
-    let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/stash"];
-    let mut ids = Vec::new();
-    for line in git.cmd(args).poll().run()?.lines() {
-        if let Some((id, name)) = line.split_once_str(" ").filter(|(_, name)| *name != own.as_bytes()) {
-            ids.push((crate::git::parse_id(id)?, name == b"refs/stash"));
-        }
-    }
-    if !git.cmd(["symbolic-ref", "-q", "HEAD"]).poll().output()?.status.success() {
-        let head = git.cmd(["rev-parse", "-q", "--verify", "HEAD"]).poll().line()?;
-        ids.push((crate::git::parse_id(head.as_bytes())?, false));
-    }
-    for (id, is_stash) in ids {
-        if is_stash || !desk.repo.gix().has_object(id) || !in_a_branch(desk, id)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether a branch other than the task's own, here or on a remote, contains the tip.
-fn in_another_branch(desk: &Desk<'_>, task: &Task, tip: ObjectId) -> Result<bool> {
-    let own = task.branch_ref().unwrap_or_default();
-    let out = desk
-        .repo
-        .at_home()
-        .cmd([
-            "for-each-ref",
-            "--contains",
-            &tip.to_string(),
-            "--format=%(refname)",
-            "refs/heads",
-            "refs/remotes",
-        ])
-        .poll()
-        .run()?;
-    Ok(out.split(|b| *b == b'\n').any(|name| !name.is_empty() && name != own.as_bytes()))
 }
 
 /// Beside the worktree, so that a rename is enough, and hidden.
@@ -386,7 +256,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let note = aside.as_deref().and_then(|p| notes::read(p, &task.slug).ok().flatten());
     forget(desk, &task, path.as_deref(), deletes, becomes, note.as_deref())?;
     match aside.filter(|p| p.exists()) {
-        Some(aside) => delete_in_background(desk, &task.slug, &aside),
+        Some(aside) => sweep::in_background(desk, &task.slug, &aside),
         None => Ok(()),
     }
 }
@@ -404,44 +274,5 @@ fn parked_by(desk: &Desk<'_>, slug: &Slug) -> Result<Option<PathBuf>> {
 pub fn discard(desk: &Desk<'_>, slug: &str, aside: &Path) -> Result<()> {
     let name = aside_of(aside);
     keep::discard(desk, aside, &name)?;
-    if name.exists() { delete_in_background(desk, &Slug::try_from(slug)?, &name) } else { Ok(()) }
-}
-
-/// The list of directories that are being deleted; `prune` goes on with those that were not finished.
-pub fn sweep_dir(desk: &Desk<'_>) -> PathBuf {
-    desk.repo.state_dir().join("sweep")
-}
-
-/// Deletes a directory while nobody waits for it. A record says which, until it is gone.
-fn delete_in_background(desk: &Desk<'_>, slug: &Slug, dir: &Path) -> Result<()> {
-    let record = sweep_dir(desk).join(format!("{slug}-{}", std::process::id()));
-    crate::store::atomic::write(&record, path_bytes(dir))?;
-    detached(DELETE, &[dir.as_os_str(), record.as_os_str()])
-}
-
-/// Directories may have been made read-only by a build; a directory that can't be written can't be emptied.
-const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1" && rm -f -- "$2""#;
-
-/// Deletes what earlier removals did not come to, and says what.
-///
-/// # Errors
-/// If something can't be deleted.
-pub fn sweep(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<PathBuf>> {
-    let mut swept = Vec::new();
-    for record in fs::read_dir(sweep_dir(desk)).into_iter().flatten().flatten().map(|e| e.path()) {
-        let Ok(bytes) = fs::read(&record) else { continue };
-        let dir = path_from(&bytes);
-        // Only what has a name that a removal gives.
-        let ours =
-            dir.is_absolute() && dir.file_name().is_some_and(|n| n.to_string_lossy().contains(".removed-"));
-        if ours && dir.exists() {
-            swept.push(dir.clone());
-            if !dry_run {
-                crate::git::process::run_shell(DELETE, &[dir.as_os_str(), record.as_os_str()])?;
-            }
-        } else if !dry_run {
-            let _ = fs::remove_file(&record);
-        }
-    }
-    Ok(swept)
+    if name.exists() { sweep::in_background(desk, &Slug::try_from(slug)?, &name) } else { Ok(()) }
 }

@@ -37,7 +37,7 @@ pub struct Common {
     /// Be quiet: only results and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more
+    /// Say more: list shows heads, branches and worktrees too
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to colour: always, never or auto

@@ -10,10 +10,11 @@
 )]
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, OrFatal, Result};
@@ -77,7 +78,7 @@ impl Git {
         // hook treats characters.
         command.env("LANGUAGE", "C").env("LC_MESSAGES", "C");
         command.args(args);
-        Cmd { command, stdin: None }
+        Cmd { command, stdin: None, leaves_others: false }
     }
 }
 
@@ -95,6 +96,7 @@ fn command(program: impl AsRef<OsStr>) -> Command {
 pub struct Cmd {
     command: Command,
     stdin: Option<Vec<u8>>,
+    leaves_others: bool,
 }
 
 /// What a command printed, and how it ended.
@@ -145,6 +147,15 @@ impl Cmd {
         self
     }
 
+    /// It may run hooks or filters, and is done when it has ended itself: a daemon that one of them started, or a
+    /// hook that outlived it, may hold its streams for as long as it likes. What it printed is good for messages
+    /// only, because its end can't be known then.
+    #[must_use]
+    pub fn leaving_others(mut self) -> Self {
+        self.leaves_others = true;
+        self
+    }
+
     /// This command only looks: it takes no lock that the user's own command could run into.
     #[must_use]
     pub fn poll(self) -> Self {
@@ -165,12 +176,15 @@ impl Cmd {
             let mut pipe = child.stdin.take().expect("stdin was asked to be a pipe");
             std::thread::spawn(move || pipe.write_all(&bytes))
         });
-        let done = child.wait_with_output().or_fatal(|| format!("cannot read from {name}"))?;
-        if let Some(writer) = writer {
+        let stdout = Reader::of(child.stdout.take().expect("stdout was asked to be a pipe"));
+        let stderr = Reader::of(child.stderr.take().expect("stderr was asked to be a pipe"));
+        let status = child.wait().or_fatal(|| format!("cannot wait for {name}"))?;
+        if let Some(writer) = writer.filter(std::thread::JoinHandle::is_finished) {
             // A child that doesn't read to the end says so by its status, not by our broken pipe.
             let _ = writer.join();
         }
-        Ok(Output { status: done.status, stdout: done.stdout, stderr: done.stderr, name })
+        let limit = self.leaves_others.then_some(MOMENT);
+        Ok(Output { status, stdout: stdout.rest(limit), stderr: stderr.rest(limit), name })
     }
 
     /// Runs it and gives its standard output.
@@ -235,6 +249,42 @@ impl Cmd {
     }
 }
 
+/// How long to wait for more of what a command printed that has ended, while others hold its streams.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// Reads a pipe while its writer runs.
+struct Reader(Receiver<Vec<u8>>);
+
+impl Reader {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        const PIECE: usize = 64 * 1024;
+        let (send, receive) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut piece = vec![0; PIECE];
+            // Its end, an error, and nobody who listens any more all end it.
+            while let Ok(length @ 1..) = pipe.read(&mut piece) {
+                if send.send(piece[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Reader(receive)
+    }
+
+    /// What was written until the end of the pipe; with a limit, until nothing came for so long.
+    fn rest(self, limit: Option<Duration>) -> Vec<u8> {
+        let mut all = Vec::new();
+        let next = || match limit {
+            Some(limit) => self.0.recv_timeout(limit).ok(),
+            None => self.0.recv().ok(),
+        };
+        while let Some(piece) = next() {
+            all.extend_from_slice(&piece);
+        }
+        all
+    }
+}
+
 impl Output {
     /// The exit code; a signal counts as 128 and its number, as a shell has it.
     pub fn code(&self) -> i32 {
@@ -282,7 +332,7 @@ where
 {
     let mut command = command("sh");
     command.arg("-c").arg(line).current_dir(dir).envs(vars);
-    Cmd { command, stdin: None }
+    Cmd { command, stdin: None, leaves_others: false }
 }
 
 /// Runs a script of ours with these arguments (`$1` and so on) to its end.
@@ -292,7 +342,7 @@ where
 pub fn run_shell(script: &str, args: &[&OsStr]) -> Result<()> {
     let mut command = command("sh");
     command.args(["-c", script, "sh"]).args(args).current_dir("/");
-    Cmd { command, stdin: None }.run().map(drop)
+    Cmd { command, stdin: None, leaves_others: false }.run().map(drop)
 }
 
 /// Starts a script of ours that goes on when we end, and when the terminal closes.
@@ -319,7 +369,7 @@ where
 {
     let mut command = command(name);
     command.args(args).current_dir(dir).envs(vars);
-    Cmd { command, stdin: None }
+    Cmd { command, stdin: None, leaves_others: false }
 }
 
 /// Whether git's message says that another process was in the way for a moment: a lock it holds, or a
@@ -385,6 +435,23 @@ mod tests {
         assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
         assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
         assert!(!is_contention("invalid reference: nowhere"));
+    }
+
+    #[test]
+    fn a_daemon_that_holds_the_streams_does_not_hold_us() {
+        let script = "tail -f /dev/null & echo $!; echo failed >&2; exit 3";
+        let cmd = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>());
+        let output = cmd.leaving_others().output().unwrap();
+        let daemon = String::from_utf8(output.stdout.clone()).unwrap();
+        run_shell("kill $1", &[OsStr::new(daemon.trim())]).unwrap();
+        assert_eq!((output.code(), output.stderr.as_slice()), (3, b"failed\n".as_slice()));
+    }
+
+    #[test]
+    fn much_output_arrives_whole() {
+        let script = "i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done";
+        let output = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>()).output().unwrap();
+        assert_eq!(output.stdout.len(), 20_000 * 11);
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
     }
     retry(desk.settings.lock_timeout, || {
         // What git itself says is said by us; what is left comes from hooks and filters.
-        let mut cmd = desk.repo.cmd(["worktree", "add", "--quiet"]);
+        let mut cmd = desk.repo.cmd(["worktree", "add", "--quiet"]).leaving_others();
         if new.lock {
             cmd = cmd.arg("--lock");
         }
@@ -203,7 +203,10 @@ fn make_clone(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
     }
     clone_at(desk, &new.path)?;
     let git = Git::at(&new.path);
-    git.cmd(["checkout", "--quiet", "--no-track", "-B", branch, &new.start.to_string()]).run().map(drop)
+    git.cmd(["checkout", "--quiet", "--no-track", "-B", branch, &new.start.to_string()])
+        .leaving_others()
+        .run()
+        .map(drop)
 }
 
 /// An empty clone that borrows the objects of this repository.

@@ -202,7 +202,7 @@ fn build_worktree(desk: &Desk<'_>, plan: &Plan, head: Option<&str>) -> Result<()
         None => (detached, target),
     };
     retry(desk.settings.lock_timeout, || {
-        let cmd = desk.repo.at_home().cmd(args);
+        let cmd = desk.repo.at_home().cmd(args).leaving_others();
         let cmd = if detached { cmd.arg("--detach") } else { cmd };
         cmd.arg(&plan.path).arg(&target).run().map(drop)
     })?;

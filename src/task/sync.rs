@@ -136,7 +136,7 @@ fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Resu
         "-m",
         &message,
     ]);
-    settle(cmd.arg(tip.to_string()).output()?, task, path, "merge")
+    settle(cmd.arg(tip.to_string()).leaving_others().output()?, task, path, "merge")
 }
 
 fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -> Result<()> {
@@ -148,7 +148,12 @@ fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -
                 .hint("taskSync", format!("Sync '{}' first, or bring both in with --merge.", onto.0)));
         }
     }
-    settle(git.cmd(["rebase", "--quiet", &onto.1.to_string()]).output()?, task, path, "rebase")
+    settle(
+        git.cmd(["rebase", "--quiet", &onto.1.to_string()]).leaving_others().output()?,
+        task,
+        path,
+        "rebase",
+    )
 }
 
 /// git's exit code alone doesn't tell a conflict from a refusal; what is under way does.
@@ -201,6 +206,6 @@ fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Out
     if contains(&git, tip, current(&git)?)? {
         return Ok(Outcome::UpToDate);
     }
-    git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).run()?;
+    git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).leaving_others().run()?;
     Ok(Outcome::Synced)
 }

@@ -300,3 +300,16 @@ fn ctrl_c_while_git_checks_out_takes_everything_back() {
     sandbox.task(&dir, ["repair", "-n"]).ok();
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_daemon_that_a_hook_starts_does_not_hold_the_command() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let pid = sandbox.path("pid");
+    hook(&sandbox, &dir, "post-checkout", &format!("tail -f /dev/null & echo $! >'{}'", pid.display()));
+    // The harness waits for the end of the streams too: so that of the daemon is not ours.
+    sandbox.sh(&dir, "git task add x >../path 2>../said").ok();
+    let daemon = std::fs::read_to_string(pid).unwrap();
+    sandbox.sh(&dir, &format!("kill {daemon}")).ok();
+    assert!(sandbox.path("repo-worktrees/x").exists());
+}

@@ -294,3 +294,16 @@ fn watching_redraws_until_ctrl_c() {
     sandbox.refuses(&dir, ["list", "--watch=soon"], 128, "soon");
     sandbox.refuses(&dir, ["list", "--watch", "--json"], 129, "--watch");
 }
+
+#[test]
+fn verbose_shows_heads_branches_and_worktrees() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "--type", "fix", "x"]).ok().path();
+    let head = &sandbox.commit_id(&dir, "HEAD")[..7];
+    let run = sandbox.task(&dir, ["list", "-v"]).ok();
+    for part in ["HEAD", "BRANCH", "WORKTREE", head, "fix/x", path.to_str().unwrap()] {
+        assert!(run.stdout.contains(part), "{part}: {run}");
+    }
+    assert!(!sandbox.task(&dir, ["list"]).ok().stdout.contains("fix/x"));
+}

@@ -96,14 +96,15 @@ fn draw(cx: &Cx, standings: &[Standing], here: Option<&str>) -> String {
     if standings.is_empty() {
         return String::new();
     }
+    let header = if cx.ui.verbose { view::verbose_header() } else { view::HEADER.to_vec() };
+    let row = if cx.ui.verbose { view::verbose_row } else { view::row };
     let now = cx.context.now();
-    let rows: Vec<_> =
-        standings.iter().map(|s| view::row(s, here == Some(s.task.slug.as_str()), now)).collect();
+    let rows: Vec<_> = standings.iter().map(|s| row(s, here == Some(s.task.slug.as_str()), now)).collect();
     // Without a task of its own the mark has no column; it is the first, which is always laid out.
     let skip = usize::from(here.is_none());
     let rows: Vec<_> = rows.into_iter().map(|r| r[skip..].to_vec()).collect();
     let width = cx.ui.stdout_is_terminal().then(|| usize::from(Term::stdout().size().1));
-    table::render(&view::HEADER[skip..], &rows, width, cx.ui.color_out)
+    table::render(&header[skip..], &rows, width, cx.ui.color_out)
 }
 
 /// Draws over the last picture instead of clearing the screen first, so that nothing flickers.

@@ -105,6 +105,27 @@ pub fn record(standing: &Standing) -> Record {
 /// The columns for people.
 pub const HEADER: &[&str] = &["", "TASK", "STATE", "COMMITS", "CHANGES", "CONFLICTS", "AGE", "ABOUT"];
 
+/// The columns that `-v` adds, in front of the last.
+const MORE: [&str; 3] = ["HEAD", "BRANCH", "WORKTREE"];
+
+/// The header with the columns of `-v`.
+pub fn verbose_header() -> Vec<&'static str> {
+    let (last, first) = HEADER.split_last().expect("there are columns");
+    first.iter().chain(&MORE).chain([last]).copied().collect()
+}
+
+/// A row with the columns of `-v`.
+pub fn verbose_row(standing: &Standing, here: bool, now: i64) -> Vec<Cell> {
+    let task = &standing.task;
+    let head = standing.head.map(|id| id.to_hex_with_len(7).to_string()).unwrap_or_default();
+    let branch = task.own_branch().or(task.tracked()).unwrap_or_default();
+    let worktree = standing.worktree.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let mut row = row(standing, here, now);
+    let last = row.len() - 1;
+    row.splice(last..last, [head, branch.to_owned(), worktree].map(Cell::new));
+    row
+}
+
 /// The row of a task. `here` marks the one in whose worktree the user is.
 pub fn row(standing: &Standing, here: bool, now: i64) -> Vec<Cell> {
     let task = &standing.task;

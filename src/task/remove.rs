@@ -39,6 +39,8 @@ pub struct Removed {
     pub lost: Vec<String>,
     /// Where its worktree was.
     pub path: Option<PathBuf>,
+    /// The commit that it stood at.
+    pub head: Option<ObjectId>,
 }
 
 /// Removes a task.
@@ -63,6 +65,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if options.force == 0 {
         refuse::work(desk, &task, worktree, tip, &landed, options.keep_branch)?;
     }
+    let head = place::head_of(desk.repo, &task, worktrees)?;
     let held = desk.lock()?;
     // Since we looked, it may have been renamed or removed.
     let now = Tasks::read(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
@@ -93,7 +96,8 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
     drop(held);
     match carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes) {
-        Ok(removed) => {
+        Ok(mut removed) => {
+            removed.head = head;
             // Said where it can be found before the intent goes, which knows it too.
             if let Some(aside) = aside.filter(|p| p.exists()) {
                 sweep::in_background(desk, &task.slug, &aside)?;
@@ -176,7 +180,7 @@ fn carry_out(
         becomes,
         note.as_deref(),
     )?;
-    Ok(Removed { task, lost, path })
+    Ok(Removed { task, lost, path, head: None })
 }
 
 /// Whether a name of the list of ignored files is preserved, or is our note.

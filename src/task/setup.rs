@@ -32,7 +32,7 @@ pub fn environment(desk: &Desk<'_>, task: &Task, path: Option<&Path>) -> Vec<(&'
 pub fn run(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
     for command in desk.settings.setup_run() {
         desk.observer.note(&format!("Running setup in '{}': {command}", task.slug));
-        run_one(desk, task, path, path, command)
+        run_one(desk, task, Some(path), path, command)
             .map_err(|e| e.context(format!("setup of '{}' failed in {TEAM_FILE}", task.slug)))?;
     }
     Ok(())
@@ -42,8 +42,8 @@ pub fn run(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The command and how it ended.
-pub fn run_one(desk: &Desk<'_>, task: &Task, path: &Path, dir: &Path, command: &str) -> Result<()> {
-    let status = shell(command, dir, environment(desk, task, Some(path))).shown()?;
+pub fn run_one(desk: &Desk<'_>, task: &Task, path: Option<&Path>, dir: &Path, command: &str) -> Result<()> {
+    let status = shell(command, dir, environment(desk, task, path)).shown()?;
     if status.success() {
         return Ok(());
     }

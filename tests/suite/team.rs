@@ -195,3 +195,21 @@ fn a_mistake_is_named_with_file_and_line() {
     std::fs::create_dir(dir.join(".config/git-parallel.toml")).unwrap();
     sandbox.refuses(&dir, ["list"], 128, "could not read");
 }
+
+#[test]
+fn events_of_a_removal_know_what_the_task_touched() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let on = |event: &str| {
+        format!("[[on]]\nevent = '{event}'\npaths = ['api/**']\nrun = 'echo {event} $GIT_TASK >>said'\n")
+    };
+    team(&sandbox, &dir, &format!("{}{}", on("dropped"), on("integrated")));
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    for (name, file) in [("api", "api/a"), ("gone", "api/b"), ("other", "docs/c")] {
+        let path = sandbox.task(&dir, ["add", name]).ok().path();
+        sandbox.commit(&path, file, "x\n", name);
+    }
+    sandbox.git(&dir, ["merge", "-q", "api"]).ok();
+    sandbox.task(&dir, ["rm", "-f", "api", "gone", "other"]).ok();
+    assert_eq!(std::fs::read_to_string(dir.join("said")).unwrap(), "integrated api\ndropped gone\n");
+}

@@ -14,7 +14,7 @@ use crate::task::create;
 use crate::task::record::Tasks;
 use crate::task::request::{self, NewTask, Request, View};
 use crate::task::survey::{Wanted, survey};
-use crate::task::{Branch, Desk, Slug, Task, events, plan, settle};
+use crate::task::{Branch, Desk, Slug, Task, events, place, plan, settle};
 use crate::text::escape_controls;
 use crate::ui::listing::{self, Record};
 
@@ -227,7 +227,8 @@ fn raise(cx: &Cx, desk: &Desk<'_>, args: &Args, task: &Task, path: &Path) -> Res
     if args.no_setup && !trust::given(cx)? {
         return Ok(());
     }
-    events::raise(desk, Event::Added, task, Some(path))
+    let head = place::head_of(desk.repo, task, &desk.repo.worktrees()?)?;
+    events::raise(desk, Event::Added, task, Some(path), head)
 }
 
 /// The same as `git task list` says of it, its state after the setup included.

@@ -64,7 +64,7 @@ pub fn remove(cx: &Cx, args: &RemoveArgs) -> Result<u8> {
             cx.ui.note(&format!("Ignored files that went with it: {}", shortened(&removed.lost)));
         }
         let event = if removed.task.state == State::Integrated { Event::Integrated } else { Event::Dropped };
-        events::raise(&desk, event, &removed.task, None)
+        events::raise(&desk, event, &removed.task, removed.path.as_deref(), removed.head)
     })
 }
 

@@ -46,7 +46,11 @@ pub fn run(cx: &Cx, args: &Args, action: Action) -> Result<u8> {
         let (task, raised) = life::change(&desk, name, action, args.reason.as_deref(), &worktrees)?;
         cx.ui.note(&format!("Task '{}' is {}", task.slug, task.state));
         match raised {
-            Some(event) => events::raise(&desk, event, &task, place::path_of(&task, &worktrees).as_deref()),
+            Some(event) => {
+                let path = place::path_of(&task, &worktrees);
+                let head = place::head_of(&cx.repo, &task, &worktrees)?;
+                events::raise(&desk, event, &task, path.as_deref(), head)
+            }
             None => Ok(()),
         }
     })

@@ -172,9 +172,11 @@ fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Worktr
         .filter_map(|(i, s)| Some((i, place::worktree_of(&s.task, worktrees).filter(|w| !w.missing)?)))
         .collect();
     let only: Vec<&Worktree> = found.iter().map(|(_, w)| *w).collect();
-    for ((i, _), changes) in found.iter().zip(desk.repo.changes(&only)) {
+    for ((i, worktree), changes) in found.iter().zip(desk.repo.changes(&only)) {
         match changes {
             Ok(changes) => standings[*i].dirty = Some(changes),
+            // Another command took it away while we looked.
+            Err(_) if !worktree.path.exists() || !worktree.git_dir.exists() => standings[*i].missing = true,
             Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standings[*i].task.slug)),
         }
     }
@@ -182,6 +184,7 @@ fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Worktr
         if let Some(path) = standing.task.clone.as_deref().filter(|p| p.exists()) {
             match status_entries(&Git::at(path), Untracked::Normal, false) {
                 Ok(entries) => standing.dirty = Some(entries.len()),
+                Err(_) if !path.exists() => standing.missing = true,
                 Err(failure) => desk.observer.warn(&format!("task '{}': {failure}", standing.task.slug)),
             }
         }

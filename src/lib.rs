@@ -9,13 +9,15 @@
 //! on an arrow against this.
 //!
 //! ```text
-//! bin -> cli -> commands -> {schedule, integrate} -> {task, pool} -> config -> {store, git}
+//! bin -> cli -> commands -> {schedule, integrate} -> {task, pool} -> desk -> config -> {store, git}
 //! ```
 //!
 //! - [`cli`]: the command lines; completion, parsing, dispatch, exit codes.
 //! - [`commands`]: one file for each subcommand: arguments, domain, rendering. Only here and in `cli` is [`ui`]
 //!   seen.
-//! - [`task`]: the domain. It returns values, and reports to an [observer](task::Observer) meanwhile.
+//! - [`task`]: the domain. It returns values, and reports to an [observer](desk::Observer) meanwhile.
+//! - [`desk`]: what the domain works with: the repository, its settings, the observer; what a new worktree is
+//!   furnished with.
 //! - [`config`]: git config and the team file, resolved once into typed settings.
 //! - [`store`]: what lasts: metadata in git config, locks, atomic files, intents, the trash.
 //! - [`git`]: everything that touches git. gix reads; git writes whatever has hooks, filters, drivers, signing
@@ -40,6 +42,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod context;
+pub mod desk;
 pub mod duration;
 pub mod error;
 pub mod git;

@@ -3,6 +3,9 @@
 //! git config of the same meaning overrides the team file. What can't be understood is an error that names
 //! the key, because a default in its place would do something the user didn't ask for.
 
+pub mod integrate;
+pub mod pool;
+pub mod session;
 pub mod team;
 pub mod trust;
 
@@ -15,6 +18,9 @@ use crate::duration;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
 use crate::text::escape_controls;
+use integrate::IntegrateSettings;
+use pool::PoolSettings;
+use session::SessionSettings;
 use team::TeamFile;
 
 /// Where the team file is, below the top of the main worktree.
@@ -67,6 +73,12 @@ pub struct Settings {
     pub auto_setup_merge: AutoSetupMerge,
     /// `branch.autoSetupRebase` asks for rebase of a branch with a remote, or a local, upstream.
     pub auto_setup_rebase: (bool, bool),
+    /// `pool.*`
+    pub pool: PoolSettings,
+    /// `integrate.*`
+    pub integrate: IntegrateSettings,
+    /// `session.*` and what bounds sessions.
+    pub session: SessionSettings,
     /// The team file, if there is one.
     pub team: Option<TeamFile>,
     /// Where the team file is.
@@ -91,6 +103,18 @@ impl<'a> Reader<'a> {
             .string(key)
             .map(|v| v.to_str().map(str::to_owned).or_fatal(|| bad("config", v.as_ref(), key)))
             .transpose()
+    }
+
+    /// All values of a key that are text.
+    ///
+    /// # Errors
+    /// If one is not UTF-8.
+    pub fn texts(&self, key: &str) -> Result<Vec<String>> {
+        let values = self.0.plumbing().strings(key).unwrap_or_default();
+        values
+            .iter()
+            .map(|v| v.to_str().map(str::to_owned).or_fatal(|| bad("config", v.as_ref(), key)))
+            .collect()
     }
 
     /// A boolean.
@@ -178,6 +202,9 @@ impl Settings {
                 Some("local") => (false, true),
                 _ => (false, false),
             },
+            pool: PoolSettings::load(&read)?,
+            integrate: IntegrateSettings::load(&read, team.as_ref())?,
+            session: SessionSettings::load(&read, team.as_ref())?,
             team,
             team_path,
         })

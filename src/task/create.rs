@@ -35,7 +35,7 @@ pub struct Reserved {
 /// # Errors
 /// If a name, branch or directory was taken since [`request::plan`](super::request::plan) looked.
 pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
-    let setup = setup && (super::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
+    let setup = setup && (crate::desk::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;
     let now = Tasks::read(desk.repo)?;
     let under_way = intents(&desk.repo.state_dir(), &held)?;
@@ -276,7 +276,7 @@ impl Created {
             if !setup {
                 return Ok(());
             }
-            super::copy::copy_into(desk, &self.path)?;
+            crate::desk::copy::copy_into(desk, &self.path)?;
             super::setup::run(desk, &self.task, &self.path)
         });
         let mut task = self.task;

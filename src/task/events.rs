@@ -6,6 +6,7 @@ use gix::ObjectId;
 
 use super::{Desk, Task, setup};
 use crate::config::team::Event;
+use crate::desk::setup::run_one;
 use crate::error::Result;
 
 /// Runs the commands for an event, in the main worktree. One that fails is warned about and keeps nothing
@@ -25,7 +26,7 @@ pub fn raise(
         if !on.paths.is_empty() && !touches(desk, task, head, &on.paths)? {
             continue;
         }
-        if let Err(failure) = setup::run_one(desk, task, path, desk.repo.home(), &on.run) {
+        if let Err(failure) = run_one(setup::environment(desk, task, path), desk.repo.home(), &on.run) {
             desk.observer.warn(&format!("event '{}' of task '{}': {failure}", event.as_str(), task.slug));
         }
     }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 
 use super::record::Tasks;
-use super::{Branch, Desk, Slug, Task, template};
+use super::{Branch, Desk, Slug, Task};
+use crate::desk::template;
 use crate::error::{Failure, Result};
 use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
+use crate::paths::normalise;
 
 /// Finds a task's worktree among all: the one made for it, else the one that has its branch.
 pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Worktree> {
@@ -149,31 +151,4 @@ pub fn planned_branch(
         ("user", user.as_str()),
     ];
     template::expand(format, &values).map_err(|e| e.context("bad value of 'task.branchFormat'"))
-}
-
-/// Takes `.` and `..` out of an absolute path without asking the file system, and resolves links in the
-/// part of it that exists, as git shows worktree paths.
-pub fn normalise(path: &Path) -> PathBuf {
-    use std::path::Component;
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    let mut rest = Vec::new();
-    let mut existing = out.clone();
-    while !existing.exists() {
-        match (existing.file_name().map(ToOwned::to_owned), existing.pop()) {
-            (Some(name), true) => rest.push(name),
-            _ => return out,
-        }
-    }
-    let mut real = existing.canonicalize().unwrap_or(existing);
-    real.extend(rest.into_iter().rev());
-    real
 }

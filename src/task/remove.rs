@@ -11,7 +11,8 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, copy, keep, notes, place, refuse, sweep};
+use super::{Desk, Slug, State, Task, keep, notes, place, refuse, sweep};
+use crate::desk::copy;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
 use crate::git::process::retry;

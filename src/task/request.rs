@@ -13,6 +13,7 @@ use super::{Branch, Desk, Slug, Task, place};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::refs::short_name;
 use crate::git::worktree::{Head, Worktree};
+use crate::paths::normalise;
 use crate::store::{names, trash};
 use crate::text::escape_controls;
 
@@ -139,7 +140,7 @@ pub fn plan(
     };
     let path = match (&request.adopt, &request.path) {
         (Some(path), _) => adopted_path(view, path)?,
-        (None, Some(path)) => place::normalise(path),
+        (None, Some(path)) => normalise(path),
         (None, None) => place::planned_path(desk, &slug, request.kind.as_deref(), origin.base.as_deref())?,
     };
     if request.adopt.is_none() {
@@ -346,7 +347,7 @@ fn starting_point(
 }
 
 fn adopted<'a>(view: &'a View, path: &Path) -> Result<&'a Worktree> {
-    let wanted = place::normalise(path);
+    let wanted = normalise(path);
     let found = view.worktrees.iter().find(|w| w.path == wanted);
     let shown = path.display();
     let worktree = found.ok_or_else(|| Failure::fatal(format!("'{shown}' is not a working tree")))?;

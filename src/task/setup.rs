@@ -5,9 +5,8 @@ use std::path::Path;
 
 use super::{Desk, Task};
 use crate::config::TEAM_FILE;
-use crate::error::{Failure, Result};
-use crate::git::process::{code_of, shell};
-use crate::interrupt;
+use crate::desk::setup::run_one;
+use crate::error::Result;
 use crate::task::notes;
 
 /// The variables that a task's commands get.
@@ -32,21 +31,8 @@ pub fn environment(desk: &Desk<'_>, task: &Task, path: Option<&Path>) -> Vec<(&'
 pub fn run(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
     for command in desk.settings.setup_run() {
         desk.observer.note(&format!("Running setup in '{}': {command}", task.slug));
-        run_one(desk, task, Some(path), path, command)
+        run_one(environment(desk, task, Some(path)), path, command)
             .map_err(|e| e.context(format!("setup of '{}' failed in {TEAM_FILE}", task.slug)))?;
     }
     Ok(())
-}
-
-/// Runs one command line of the team file in `dir`.
-///
-/// # Errors
-/// The command and how it ended.
-pub fn run_one(desk: &Desk<'_>, task: &Task, path: Option<&Path>, dir: &Path, command: &str) -> Result<()> {
-    let status = shell(command, dir, environment(desk, task, path)).shown()?;
-    if status.success() {
-        return Ok(());
-    }
-    interrupt::check()?;
-    Err(Failure::fatal(format!("'{command}' ended with exit code {}", code_of(status))))
 }

@@ -13,16 +13,17 @@ use scan::{File, Finding, scan};
 const LEAVES: &[&str] = &["context", "duration", "error", "interrupt", "paths", "text", "toml_file"];
 
 /// Each layer with the layers that it may use, the leaves apart. From left to right in the picture:
-/// `bin -> cli -> commands -> {schedule, integrate} -> {task, pool} -> config -> {store, git}`.
+/// `bin -> cli -> commands -> {schedule, integrate} -> {task, pool} -> desk -> config -> {store, git}`.
 /// Those within one pair of braces don't know each other, but `store` may use `git`.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("bin", &["cli"]),
-    ("cli", &["commands", "ui", "schedule", "integrate", "task", "pool", "config", "store", "git"]),
-    ("commands", &["ui", "schedule", "integrate", "task", "pool", "config", "store", "git"]),
-    ("schedule", &["task", "pool", "config", "store", "git"]),
-    ("integrate", &["task", "pool", "config", "store", "git"]),
-    ("task", &["config", "store", "git"]),
-    ("pool", &["config", "store", "git"]),
+    ("cli", &["commands", "ui", "schedule", "integrate", "task", "pool", "desk", "config", "store", "git"]),
+    ("commands", &["ui", "schedule", "integrate", "task", "pool", "desk", "config", "store", "git"]),
+    ("schedule", &["task", "pool", "desk", "config", "store", "git"]),
+    ("integrate", &["task", "pool", "desk", "config", "store", "git"]),
+    ("task", &["desk", "config", "store", "git"]),
+    ("pool", &["desk", "config", "store", "git"]),
+    ("desk", &["config", "store", "git"]),
     ("config", &["store", "git"]),
     ("store", &["git"]),
     ("git", &[]),

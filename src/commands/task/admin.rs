@@ -87,7 +87,7 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
     let (task, from) = place::find(cx, Some(&args.task))?;
-    let to = crate::task::place::normalise(&cx.context.cwd.join(&args.path));
+    let to = crate::paths::normalise(&cx.context.cwd.join(&args.path));
     let to = if to.is_dir() { to.join(from.file_name().unwrap_or_default()) } else { to };
     // git would move it into a directory of that name once more.
     if to.symlink_metadata().is_ok() {

@@ -15,6 +15,7 @@
 //! - [`cli`]: the command lines; completion, parsing, dispatch, exit codes.
 //! - [`commands`]: one file for each subcommand: arguments, domain, rendering. Only here and in `cli` is [`ui`]
 //!   seen.
+//! - [`integrate`]: which tasks, in which order, merged in private and published at once.
 //! - [`task`]: the domain. It returns values, and reports to an [observer](desk::Observer) meanwhile.
 //! - [`desk`]: what the domain works with: the repository, its settings, the observer; what a new worktree is
 //!   furnished with.
@@ -46,6 +47,7 @@ pub mod desk;
 pub mod duration;
 pub mod error;
 pub mod git;
+pub mod integrate;
 pub mod interrupt;
 pub mod paths;
 pub mod store;

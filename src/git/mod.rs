@@ -12,6 +12,7 @@ pub mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod unmerged;
 pub mod worktree;
 
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ use clap_complete::engine::{
 
 use super::Program;
 use crate::commands::completion::{self, Shell};
+use crate::commands::integrate::args::OnConflict;
 use crate::context::Context;
 use crate::git::Repo;
 use crate::task::record::Tasks;
@@ -115,21 +116,39 @@ enum Source {
 
 const LIVE: &[State] = &[State::Open, State::Blocked, State::Ready];
 
+/// Those that say it all in a word; see "MERGE STRATEGIES" in git-merge(1).
+const STRATEGY_OPTIONS: &[&str] = &[
+    "ours",
+    "theirs",
+    "ignore-space-change",
+    "ignore-all-space",
+    "ignore-space-at-eol",
+    "ignore-cr-at-eol",
+    "renormalize",
+    "no-renormalize",
+    "find-renames",
+    "no-renames",
+    "diff-algorithm=",
+];
+
 /// The source for an argument of a subcommand; none if nobody has thought about it.
 fn source(subcommand: &str, arg: &str) -> Option<Source> {
     use Source::*;
     Some(match (subcommand, arg) {
         ("add", "tasks") | ("rename", "new") | ("diff", "rest") => Free,
+        ("", "tasks") => Tasks(&[State::Ready]),
         ("list" | "show", "tasks" | "task") => Tasks(&State::ALL),
         ("restore", "tasks") => Tasks(&[State::Integrated, State::Dropped]),
         ("reopen", "tasks") => Tasks(&[State::Blocked, State::Ready, State::Integrated]),
         (_, "tasks" | "task" | "after") => Tasks(LIVE),
-        (_, "branch") => Branches(false),
+        (_, "branch" | "into") => Branches(false),
         (_, "base" | "track") => Branches(true),
         (_, "state") => Words(&["open", "blocked", "ready", "integrated", "dropped"]),
         (_, "kind") => Kinds,
         (_, "session") => Sessions,
         (_, "color") => Words(&["always", "never", "auto"]),
+        (_, "on_conflict") => Words(&OnConflict::WORDS),
+        (_, "strategy_option") => Words(STRATEGY_OPTIONS),
         (_, "porcelain") => Words(&["v1"]),
         (_, "shell") => Words(&["bash", "zsh", "fish"]),
         (_, "from") => Plans,
@@ -138,7 +157,7 @@ fn source(subcommand: &str, arg: &str) -> Option<Source> {
         (
             _,
             "title" | "goal" | "assumption" | "blocker" | "next" | "reason" | "priority" | "watch" | "format"
-            | "expire",
+            | "expire" | "message" | "gpg_sign" | "check",
         ) => Free,
         _ => return None,
     })

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the arguments are read here, once")]
 
 mod complete;
+mod integrate;
 mod task;
 mod usage;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::commands::Cx;
 use crate::context::Context;
 use crate::error::{EXIT_DONE, Failure, Kind, OrFatal, Result};
 use crate::ui::Ui;
@@ -34,14 +36,13 @@ impl Program {
         let (name, command) = match self {
             Program::Task => ("git task", task::Cli::command()),
             Program::Pool => ("git pool", stub("pool", HAND_OUT)),
-            Program::Integrate => ("git integrate", stub("integrate", MERGE)),
+            Program::Integrate => ("git integrate", integrate::Cli::command()),
         };
         usage::as_git_parses(command, name)
     }
 }
 
 const HAND_OUT: &str = "hand out worktrees made ahead of need";
-const MERGE: &str = "merge what is ready";
 
 /// Runs a program with the arguments of this process: completion, or parse, context, dispatch, report.
 pub fn run(program: Program) -> ExitCode {
@@ -53,7 +54,7 @@ pub fn run(program: Program) -> ExitCode {
     ExitCode::from(match program {
         Program::Task => dispatch(program, &args, task::run),
         Program::Pool => not_yet(program, &args, "pool", HAND_OUT),
-        Program::Integrate => not_yet(program, &args, "integrate", MERGE),
+        Program::Integrate => dispatch(program, &args, integrate::run),
     })
 }
 
@@ -81,6 +82,19 @@ where
         Err(failure) => {
             Ui::plain().failure(&failure);
             failure.kind.exit_code()
+        }
+    }
+}
+
+/// Shows a failure with the user's own colours and advice; what was written reaches the reader first.
+fn report(cx: &Cx, outcome: Result<u8>) -> Result<u8> {
+    let flushed = cx.ui.flush();
+    match outcome {
+        Ok(code) if flushed.is_ok() => Ok(code),
+        Ok(_) => Err(Failure::fatal("could not write to standard output")),
+        Err(failure) => {
+            cx.ui.failure(&failure);
+            Ok(failure.kind.exit_code())
         }
     }
 }
@@ -121,7 +135,7 @@ fn stub(name: &'static str, purpose: &str) -> clap::Command {
         .about(format!("This will {purpose}. It does nothing more than this help yet."))
 }
 
-/// The two programs that don't work yet say so.
+/// The program that doesn't work yet says so.
 fn not_yet(program: Program, args: &[OsString], name: &str, purpose: &str) -> u8 {
     match program.command().try_get_matches_from(args) {
         Err(error) => instead_of_running(program, &error, args),

@@ -92,7 +92,7 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
             unreachable!("they are done without a repository")
         }
     };
-    report(&cx, outcome)
+    super::report(&cx, outcome)
 }
 
 /// The commands that need no repository; none if it is another.
@@ -111,16 +111,4 @@ fn anywhere(command: &Command, common: &Common, context: &Context) -> Option<Res
         Ok(()) => Ok(code),
         Err(_) => Err(Failure::fatal("could not write to standard output")),
     }))
-}
-
-fn report(cx: &Cx, outcome: Result<u8>) -> Result<u8> {
-    let flushed = cx.ui.flush();
-    match outcome {
-        Ok(code) if flushed.is_ok() => Ok(code),
-        Ok(_) => Err(Failure::fatal("could not write to standard output")),
-        Err(failure) => {
-            cx.ui.failure(&failure);
-            Ok(failure.kind.exit_code())
-        }
-    }
 }

@@ -8,6 +8,10 @@ use clap::{Arg, ArgAction, Command};
 /// Command lines of more than one form.
 const FORMS: &[(&str, &[&str])] = &[
     ("git task", &["[<options>]", "[<options>] <command> [<args>]"]),
+    (
+        "git integrate",
+        &["[<options>] [<task>...]", "(--continue | --skip | --abort | --quit)", "(--status | --undo)"],
+    ),
     ("git task add", &["[<options>] <task>...", "[<options>] --from <plan.toml>"]),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod completion;
 pub mod install;
+pub mod integrate;
 pub mod task;
 pub mod trust;
 

@@ -3,6 +3,7 @@
 //! It takes the attributes of the commit that is merged onto, as a merge there would, not those of the
 //! worktree that the user happens to be in. It knows nothing of rerere.
 
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -10,25 +11,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gix::ObjectId;
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 
+use super::Repo;
 use super::process::{Cmd, Git};
 use super::scratch::Scratch;
-use super::{Repo, parse_id};
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
+pub use record::{Conflict, MergeResult, Stage};
 
 /// Fewer merges than this are not worth a second process.
 const MIN_BATCH: usize = 16;
-
-/// What a merge comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Merged {
-    /// The resulting tree, in the scratch only; with conflict markers if there are conflicts.
-    pub(super) tree: ObjectId,
-    /// The paths that conflict.
-    pub(super) conflicts: Vec<BString>,
-}
 
 /// Merges onto one commit that one process makes, by place in the list of all.
 struct Batch {
@@ -59,7 +52,7 @@ impl Repo {
             match Scratch::new(self) {
                 Ok(scratch) => {
                     for (at, merged) in open.into_iter().zip(self.merge_all(&scratch, &asked)) {
-                        answers[at] = Some(merged.map(|merged| merged.conflicts));
+                        answers[at] = Some(merged.map(|merged| merged.unmerged_paths()));
                     }
                 }
                 Err(failure) => {
@@ -71,8 +64,22 @@ impl Repo {
         answers.into_iter().map(|answer| answer.expect("all that were open were asked")).collect()
     }
 
+    /// What merging `theirs` into `ours` comes to: what `git merge` would do there, rerere apart. The tree is gone
+    /// when this returns.
+    ///
+    /// # Errors
+    /// If a commit is missing, or there is no place for temporary objects.
+    pub fn forecast_merge(&self, ours: ObjectId, theirs: ObjectId) -> Result<MergeResult> {
+        let scratch = Scratch::new(self)?;
+        self.merge_all(&scratch, &[(theirs, ours)]).pop().expect("one answer for one pair")
+    }
+
     /// Merges each `tip` onto its `onto`, in as many processes as there are processors.
-    pub(super) fn merge_all(&self, scratch: &Scratch, pairs: &[(ObjectId, ObjectId)]) -> Vec<Result<Merged>> {
+    pub(super) fn merge_all(
+        &self,
+        scratch: &Scratch,
+        pairs: &[(ObjectId, ObjectId)],
+    ) -> Vec<Result<MergeResult>> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let batches = batches(pairs, threads);
         let next = AtomicUsize::new(0);
@@ -84,7 +91,7 @@ impl Repo {
             }
             done
         };
-        let mut found: Vec<Option<Result<Merged>>> = pairs.iter().map(|_| None).collect();
+        let mut found: Vec<Option<Result<MergeResult>>> = pairs.iter().map(|_| None).collect();
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads.min(batches.len())).map(|_| scope.spawn(work)).collect();
             let mine = work();
@@ -99,8 +106,8 @@ impl Repo {
     }
 
     /// One process, and another one for what comes after a pair that ended it.
-    fn merge_onto(&self, scratch: &Scratch, onto: ObjectId, tips: &[ObjectId]) -> Vec<Result<Merged>> {
-        let mut done: Vec<Result<Merged>> = Vec::with_capacity(tips.len());
+    fn merge_onto(&self, scratch: &Scratch, onto: ObjectId, tips: &[ObjectId]) -> Vec<Result<MergeResult>> {
+        let mut done: Vec<Result<MergeResult>> = Vec::with_capacity(tips.len());
         while done.len() < tips.len() {
             let rest = &tips[done.len()..];
             let (merged, failure) = match self.merge_some(scratch, onto, rest) {
@@ -124,14 +131,14 @@ impl Repo {
         scratch: &Scratch,
         onto: ObjectId,
         tips: &[ObjectId],
-    ) -> Result<(Vec<Merged>, Option<Failure>)> {
+    ) -> Result<(Vec<MergeResult>, Option<Failure>)> {
         interrupt::check()?;
         let script: String = tips.iter().map(|tip| format!("{onto} {tip}\n")).collect();
         let cmd = self.with_attributes_of(scratch, onto)?;
-        let cmd = cmd.args(["merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--no-messages"]);
+        let cmd = cmd.args(["merge-tree", "--write-tree", "--stdin", "-z"]);
         // git before 2.49 prints only at the end, so all is sent first and the pipe closed.
         let output = scratch.lend(cmd.arg("--allow-unrelated-histories")).poll().stdin(script).output()?;
-        let merged = parse(&output.stdout)?;
+        let merged = record::parse(&output.stdout)?;
         let failure = (!output.status.success()).then(|| output.into_failure());
         Ok((merged, failure))
     }
@@ -178,25 +185,4 @@ fn batches(pairs: &[(ObjectId, ObjectId)], processors: usize) -> Vec<Batch> {
         .flat_map(|same| same.chunks(size))
         .map(|places| Batch { onto: pairs[places[0]].1, places: places.to_vec() })
         .collect()
-}
-
-/// Records of `<status> NUL <tree> NUL (<path> NUL)* NUL`; see "INPUT FORMAT" and "OUTPUT" in
-/// git-merge-tree(1). The status is left alone: it is inverted, and the paths say as much. A record that was
-/// cut off is none.
-fn parse(output: &[u8]) -> Result<Vec<Merged>> {
-    let mut fields = output.split_str("\0");
-    let mut all = Vec::new();
-    while let (Some(_), Some(tree)) = (fields.next(), fields.next()) {
-        let mut conflicts: Vec<BString> = Vec::new();
-        loop {
-            match fields.next() {
-                Some(b"") => break,
-                Some(path) => conflicts.push(path.into()),
-                None => return Ok(all),
-            }
-        }
-        conflicts.dedup();
-        all.push(Merged { tree: parse_id(tree)?, conflicts });
-    }
-    Ok(all)
 }

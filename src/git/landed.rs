@@ -98,7 +98,7 @@ impl Repo {
 
     fn changes_nothing(&self, scratch: &Scratch, tip: ObjectId, base: ObjectId) -> Result<bool> {
         let merged = self.merge_all(scratch, &[(tip, base)]).pop().expect("one answer for one pair")?;
-        Ok(merged.conflicts.is_empty() && merged.tree == self.tree_of(base)?)
+        Ok(merged.clean && merged.tree == self.tree_of(base)?)
     }
 
     fn is_linear(&self, tip: ObjectId, base: ObjectId) -> Result<bool> {

@@ -61,7 +61,9 @@ fn check(shell: &impl Asks, ground: &Ground) {
         ("git task add --base ori", &["origin/topic"]),
         ("git task completion ", &["bash", "fish", "zsh"]),
         ("git pool --ver", &["--version"]),
-        ("git integrate --ver", &["--version"]),
+        ("git integrate --ver", &["--verbose", "--version"]),
+        ("git integrate --on-conflict s", &["skip", "stop"]),
+        ("git integrate --into ma", &["main"]),
         ("git task nonsense --", &["--color", "--help", "--quiet", "--verbose", "--version"]),
     ];
     let lines: Vec<&str> = cases.iter().map(|(line, _)| *line).collect();

@@ -57,7 +57,9 @@ fn own_args(command: &Command) -> BTreeSet<String> {
 
 /// Puts in what the command line knows.
 fn filled_in(source: &str, top: &Command) -> String {
-    let mut current: (&Command, BTreeSet<String>) = (top, BTreeSet::new());
+    // What a program with subcommands does without one is said in prose.
+    let of_top = if top.has_subcommands() { BTreeSet::new() } else { own_args(top) };
+    let mut current: (&Command, BTreeSet<String>) = (top, of_top);
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut out = String::new();
     let arg = |command: &Command, id: &str| -> Arg {

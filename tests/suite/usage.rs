@@ -53,7 +53,11 @@ fn help_goes_to_standard_output() {
         ),
         (&["task", "add", "--help"], 0, "usage: git task add [<options>] <task>...\n"),
         (&["pool", "-h"], 129, "usage: git pool [<options>]\n"),
-        (&["integrate", "-h"], 129, "usage: git integrate [<options>]\n"),
+        (
+            &["integrate", "-h"],
+            129,
+            "usage: git integrate [<options>] [<task>...]\n   or: git integrate (--continue",
+        ),
         (&["task", "--version"], 0, concat!("git-task ", env!("CARGO_PKG_VERSION"), "\n")),
     ] {
         let run = sandbox.git(&outside, args).fails(code);

@@ -1,6 +1,7 @@
 //! Against what each kind of merge is known to do.
 
 use super::*;
+use crate::git::parse_id;
 use crate::git::testing::Sandbox;
 
 /// Commits on a branch of its own that starts at `from`.
@@ -106,13 +107,4 @@ fn many_pairs_are_answered_in_order() {
     assert_eq!(batches(&pairs, 2).len(), 2);
     assert_eq!(batches(&pairs[..20], 2).len(), 2);
     assert_eq!(batches(&pairs[..16], 2).len(), 1);
-}
-
-#[test]
-fn a_record_that_was_cut_off_is_none() {
-    let id = "1".repeat(40);
-    let record = format!("0\0{id}\0a\0\0");
-    assert_eq!(parse(record.as_bytes()).unwrap().len(), 1);
-    assert_eq!(parse(format!("{record}0\0{id}\0a").as_bytes()).unwrap().len(), 1);
-    assert_eq!(parse(b"").unwrap(), []);
 }

@@ -9,14 +9,18 @@
     reason = "processes are started here, and their output may go to our stderr"
 )]
 
+mod contention;
+mod reader;
+
+pub use contention::{is_contention, retry};
+
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
 
+use self::reader::{MOMENT, Reader};
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
 
@@ -249,42 +253,6 @@ impl Cmd {
     }
 }
 
-/// How long to wait for more of what a command printed that has ended, while others hold its streams.
-const MOMENT: Duration = Duration::from_millis(200);
-
-/// Reads a pipe while its writer runs.
-struct Reader(Receiver<Vec<u8>>);
-
-impl Reader {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
-        const PIECE: usize = 64 * 1024;
-        let (send, receive) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let mut piece = vec![0; PIECE];
-            // Its end, an error, and nobody who listens any more all end it.
-            while let Ok(length @ 1..) = pipe.read(&mut piece) {
-                if send.send(piece[..length].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Reader(receive)
-    }
-
-    /// What was written until the end of the pipe; with a limit, until nothing came for so long.
-    fn rest(self, limit: Option<Duration>) -> Vec<u8> {
-        let mut all = Vec::new();
-        let next = || match limit {
-            Some(limit) => self.0.recv_timeout(limit).ok(),
-            None => self.0.recv().ok(),
-        };
-        while let Some(piece) = next() {
-            all.extend_from_slice(&piece);
-        }
-        all
-    }
-}
-
 impl Output {
     /// The exit code; a signal counts as 128 and its number, as a shell has it.
     pub fn code(&self) -> i32 {
@@ -372,50 +340,6 @@ where
     Cmd { command, stdin: None, leaves_others: false }
 }
 
-/// Whether git's message says that another process was in the way for a moment: a lock it holds, or a
-/// worktree that is half made.
-pub fn is_contention(message: &str) -> bool {
-    const SIGNS: &[&str] = &[
-        "could not lock config file",
-        "cannot lock ref",
-        "Unable to create '",
-        "commondir",
-        "failed to read worktrees/",
-        "Another git process seems to be running",
-        "could not lock",
-    ];
-    // "cannot lock ref … reference already exists" and "is at … but expected" are answers, not contention.
-    const FINAL: &[&str] =
-        &["reference already exists", "but expected", "exists; cannot create", "No space left"];
-    // git goes through all worktrees, and one of them is being removed.
-    let vanishing = message.contains("Invalid path '") && message.contains("/worktrees/");
-    // It goes through all branches, and one of them is being deleted; an id here would be real damage.
-    let deleted = message.strip_prefix("bad object ").is_some_and(|name| name.len() < 40);
-    vanishing
-        || deleted
-        || SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
-}
-
-/// Runs `attempt` again while it fails by contention, with growing pauses, for `limit` at most.
-///
-/// # Errors
-/// What the last attempt said.
-pub fn retry<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(2);
-    loop {
-        match attempt() {
-            Err(failure) if is_contention(&failure.message()) && started.elapsed() < limit => {
-                interrupt::check()?;
-                // Uneven, so that fifty who failed together don't come back together.
-                std::thread::sleep(pause + Duration::from_micros(u64::from(std::process::id() % 1000)));
-                pause = (pause * 2).min(Duration::from_millis(100));
-            }
-            done => return done,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,14 +351,6 @@ mod tests {
         assert_eq!(last_words(text).unwrap(), "unable to write file a; cannot create");
         assert_eq!(last_words("hook says no\n\n").unwrap(), "hook says no");
         assert_eq!(last_words("\n"), None);
-    }
-
-    #[test]
-    fn an_existing_branch_is_an_answer_and_a_held_lock_is_not() {
-        assert!(is_contention("could not lock config file .git/config: File exists"));
-        assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
-        assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
-        assert!(!is_contention("invalid reference: nowhere"));
     }
 
     #[test]

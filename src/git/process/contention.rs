@@ -1,0 +1,63 @@
+//! Other processes in the way for a moment, and going on when they are not.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::interrupt;
+
+/// Whether git's message says that another process was in the way for a moment: a lock it holds, or a
+/// worktree that is half made.
+pub fn is_contention(message: &str) -> bool {
+    const SIGNS: &[&str] = &[
+        "could not lock config file",
+        "cannot lock ref",
+        "Unable to create '",
+        "commondir",
+        "failed to read worktrees/",
+        "Another git process seems to be running",
+        "could not lock",
+    ];
+    // "cannot lock ref … reference already exists" and "is at … but expected" are answers, not contention.
+    const FINAL: &[&str] =
+        &["reference already exists", "but expected", "exists; cannot create", "No space left"];
+    // git goes through all worktrees, and one of them is being removed.
+    let vanishing = message.contains("Invalid path '") && message.contains("/worktrees/");
+    // It goes through all branches, and one of them is being deleted; an id here would be real damage.
+    let deleted = message.strip_prefix("bad object ").is_some_and(|name| name.len() < 40);
+    vanishing
+        || deleted
+        || SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
+}
+
+/// Runs `attempt` again while it fails by contention, with growing pauses, for `limit` at most.
+///
+/// # Errors
+/// What the last attempt said.
+pub fn retry<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match attempt() {
+            Err(failure) if is_contention(&failure.message()) && started.elapsed() < limit => {
+                interrupt::check()?;
+                // Uneven, so that fifty who failed together don't come back together.
+                std::thread::sleep(pause + Duration::from_micros(u64::from(std::process::id() % 1000)));
+                pause = (pause * 2).min(Duration::from_millis(100));
+            }
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_branch_is_an_answer_and_a_held_lock_is_not() {
+        assert!(is_contention("could not lock config file .git/config: File exists"));
+        assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
+        assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
+        assert!(!is_contention("invalid reference: nowhere"));
+    }
+}

@@ -98,3 +98,9 @@ impl Context {
 fn is_false(value: &std::ffi::OsStr) -> bool {
     value.to_str().is_some_and(|v| ["0", "false", "no", "off"].contains(&v.to_ascii_lowercase().as_str()))
 }
+
+/// Goes to `home` if the current directory is no more: some libraries can't do anything there. False if that is
+/// not there either.
+pub fn leave_removed_directory(home: &std::path::Path) -> bool {
+    std::env::current_dir().is_ok() || std::env::set_current_dir(home).is_ok()
+}

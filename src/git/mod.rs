@@ -92,6 +92,15 @@ impl Repo {
     /// A handle for reading objects, references and configuration in this thread.
     pub fn gix(&self) -> gix::Repository {
         let mut repo = self.gix.to_thread_local();
+        // Its paths lead through the administrative directory of the worktree that the user is in, and that may
+        // be what we have just removed: then it would find no references any more, and no error either.
+        if !self.git_dir.exists()
+            && crate::context::leave_removed_directory(self.home())
+            && let Ok(home) =
+                gix::ThreadSafeRepository::open_opts(&self.common_dir, repo.open_options().clone())
+        {
+            repo = home.to_thread_local();
+        }
         repo.object_cache_size_if_unset(4 << 20);
         repo
     }
@@ -101,9 +110,9 @@ impl Repo {
         &self.git
     }
 
-    /// Shorthand for a git command at the top of the user's worktree.
+    /// A git command at the top of the user's worktree; at home if that was removed.
     pub fn cmd<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(&self, args: I) -> Cmd {
-        self.git.cmd(args)
+        if self.git_dir.exists() { self.git.cmd(args) } else { self.at_home().cmd(args) }
     }
 
     /// Runs git in the main worktree, or in a bare repository: for work on a worktree that may be the one the

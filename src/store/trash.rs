@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 
 use super::record::Record;
 use crate::error::{Failure, Result};
-use crate::git::process::retry;
+use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot::{self, Request, Snapshot, Taken};
 use crate::git::{Repo, parse_id};
@@ -80,6 +80,44 @@ pub enum Kept {
 /// # Errors
 /// If something can't be read or written: then nothing must be taken away.
 pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
+    let Taken { commit, lost } = match take(repo, removal)? {
+        Snapshot::Taken(taken) => taken,
+        Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
+    };
+    put(repo, removal, commit, lost)
+}
+
+/// As [`keep`], if the last removal of this task holds anything else; none if it holds just this.
+///
+/// # Errors
+/// As [`keep`].
+pub fn keep_if_changed(repo: &Repo, removal: &Removal<'_>) -> Result<Option<Kept>> {
+    let Taken { commit, lost } = match take(repo, removal)? {
+        Snapshot::Taken(taken) => taken,
+        Snapshot::NotByObjects(inside) => return Ok(Some(Kept::NeedsDirectory(inside))),
+    };
+    if let Some(last) = latest(repo, removal.slug)?
+        && same_content(repo, removal, commit, last.commit)?
+    {
+        return Ok(None);
+    }
+    put(repo, removal, commit, lost).map(Some)
+}
+
+/// Whether two snapshots hold the same files, in the same state.
+fn same_content(repo: &Repo, removal: &Removal<'_>, new: ObjectId, last: ObjectId) -> Result<bool> {
+    // That of a clone is not here yet.
+    let git = match (removal.clone, removal.path) {
+        (true, Some(path)) => Git::at(path),
+        _ => repo.at_home(),
+    };
+    let trees = [new, last].map(|id| format!("{id}^{{tree}}"));
+    let out = git.cmd(["rev-parse"]).args(trees).poll().run()?;
+    let mut lines = out.lines();
+    Ok(lines.next() == lines.next())
+}
+
+fn take(repo: &Repo, removal: &Removal<'_>) -> Result<Snapshot> {
     let (task, meta) = (removal.task.to_bytes()?, removal.meta.to_bytes()?);
     let mut texts: Vec<(&str, &[u8])> = vec![("task", &task), ("meta", &meta)];
     texts.extend(removal.note.map(|note| ("note", note)));
@@ -93,10 +131,10 @@ pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
         kept: removal.kept,
         now: removal.now,
     };
-    let Taken { commit, lost } = match snapshot::take(repo, &request)? {
-        Snapshot::Taken(taken) => taken,
-        Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
-    };
+    snapshot::take(repo, &request)
+}
+
+fn put(repo: &Repo, removal: &Removal<'_>, commit: ObjectId, lost: Vec<PathBuf>) -> Result<Kept> {
     if let (true, Some(path)) = (removal.clone, removal.path) {
         snapshot::bring(repo, path, commit)?;
     }

@@ -147,13 +147,27 @@ fn preserve_if_touched(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, half: 
 /// git refuses to remove a worktree that it had not made to the end, and with an empty `commondir` it refuses
 /// everything. Nothing was checked out yet. What else is in the directory stays.
 fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
-    let (dot_git, dir) = (worktree.path.join(".git"), &worktree.git_dir);
+    let dot_git = worktree.path.join(".git");
     if dot_git.is_file() {
         fs::remove_file(&dot_git).or_fatal(|| format!("could not remove '{}'", dot_git.display()))?;
     }
     let _ = fs::remove_dir(&worktree.path);
-    fs::remove_dir_all(dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
-    if let Some(root) = worktree.git_dir.parent() {
+    remove_admin(worktree)
+}
+
+/// Lets git forget a worktree where `git worktree remove` would refuse.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_admin(worktree: &Worktree) -> Result<()> {
+    let dir = &worktree.git_dir;
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).or_fatal(|| format!("could not remove '{}'", dir.display()));
+        }
+        _ => {}
+    }
+    if let Some(root) = dir.parent() {
         // The last one gone, git removes the directory too.
         let _ = fs::remove_dir(root);
     }

@@ -26,7 +26,7 @@ pub fn keep(
     note: Option<&[u8]>,
 ) -> Result<bool> {
     let metadata = metadata(task)?;
-    let meta = meta(desk, task, worktree)?;
+    let meta = meta(desk, task, worktree, task.clone.as_deref())?;
     let branch = task.branch_ref();
     let clone_dir = task.clone.as_deref().filter(|p| p.exists()).map(|p| p.join(".git"));
     let path = worktree.map(|w| w.path.as_path()).or(task.clone.as_deref());
@@ -80,6 +80,47 @@ pub fn keep(
     Ok(true)
 }
 
+/// Looks at a worktree or clone that [`keep`] has put into the trash and that was moved to `aside` since: what
+/// was written between the two goes into the trash too.
+///
+/// # Errors
+/// If something can't be preserved: then it must be moved back.
+pub fn keep_changes(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: Option<&Worktree>,
+    aside: &Path,
+    kept: &[PathBuf],
+    note: Option<&[u8]>,
+) -> Result<()> {
+    // What is read is aside, and what is recorded is where it was.
+    let moved = Task { clone: task.clone.as_ref().map(|_| aside.to_owned()), ..task.clone() };
+    let metadata = metadata(task)?;
+    let meta = meta(desk, task, worktree, moved.clone.as_deref())?;
+    let branch = task.branch_ref();
+    let clone_dir = moved.clone.as_deref().map(|p| p.join(".git"));
+    let removal = Removal {
+        slug: task.slug.as_str(),
+        task: &metadata,
+        meta: &meta,
+        note,
+        path: Some(aside),
+        git_dir: worktree.map(|w| w.git_dir.as_path()).or(clone_dir.as_deref()),
+        clone: clone_dir.is_some(),
+        branch: branch.as_deref(),
+        tip: place::head_of(desk.repo, &moved, &worktree.cloned().into_iter().collect::<Vec<_>>())?,
+        kept,
+        now: desk.context.now(),
+    };
+    match trash::keep_if_changed(desk.repo, &removal)? {
+        Some(Kept::NeedsDirectory(inside)) => {
+            let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
+            Err(Failure::fatal(format!("a repository was made there meanwhile: {}", names.join(", "))))
+        }
+        Some(Kept::InTrash { .. }) | None => Ok(()),
+    }
+}
+
 /// What is left of a worktree whose directory is gone, or that was never finished.
 ///
 /// # Errors
@@ -107,8 +148,8 @@ fn metadata(task: &Task) -> Result<Record> {
     Ok(record)
 }
 
-/// Where the task was, what was checked out, and what `branch.<name>.*` said.
-fn meta(desk: &Desk<'_>, task: &Task, worktree: Option<&Worktree>) -> Result<Record> {
+/// Where the task was, what was checked out, and what `branch.<name>.*` said. `clone` is where a clone is now.
+fn meta(desk: &Desk<'_>, task: &Task, worktree: Option<&Worktree>, clone: Option<&Path>) -> Result<Record> {
     let mut meta = Record::new("removal").with("version", "1");
     if let Some(path) = worktree.map(|w| w.path.as_path()).or(task.clone.as_deref()) {
         meta = meta.with("path", path_value(path));
@@ -132,7 +173,7 @@ fn meta(desk: &Desk<'_>, task: &Task, worktree: Option<&Worktree>) -> Result<Rec
             meta = meta.with("branchConfig", [key.as_bytes(), b"=", value.as_bytes()].concat());
         }
     }
-    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists()) {
+    if let Some(clone) = clone.filter(|p| p.exists()) {
         let git = Git::at(clone);
         let args = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"];
         for line in git.cmd(args).run()?.lines() {

@@ -1,7 +1,7 @@
 //! `git task rm`: the worktree and the branch go; what only they held stays restorable.
 //!
-//! The order: refuse, write the intent, preserve, take the directory aside (from here on it goes forward),
-//! forget the worktree, archive the note, delete the branch where it was seen, write the metadata. The
+//! The order: refuse, write the intent, preserve, take the directory aside (from here on it goes forward), look
+//! once more, forget the worktree, archive the note, delete the branch where it was seen, write the metadata. The
 //! directory itself is deleted last, in the background.
 
 use std::fs;
@@ -11,7 +11,7 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, keep, notes, place, refuse, sweep};
+use super::{Desk, Slug, State, Task, half, keep, notes, place, refuse, sweep};
 use crate::desk::copy;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
@@ -107,8 +107,8 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
             Ok(removed)
         }
         Err(failure) => {
-            // As long as the directory is in its place nothing has been taken away.
-            if path.as_deref().is_none_or(Path::exists) {
+            // As long as the directory has not been moved nothing has been taken away.
+            if !has_moved(path.as_deref(), aside.as_deref()) {
                 intent.done()?;
             }
             Err(failure)
@@ -134,10 +134,26 @@ fn landed(desk: &Desk<'_>, task: &Task, tip: Option<ObjectId>, worktrees: &[Work
     }
 }
 
-/// Beside the worktree, so that a rename is enough, and hidden.
+/// Beside the worktree, so that a rename is enough, and hidden. A process id comes again.
 fn aside_of(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.removed-{}", std::process::id()))
+    let id = std::process::id();
+    let names = (1..).map(|n| path.with_file_name(format!(".{name}.removed-{id}-{n}")));
+    names.into_iter().find(|p| fs::symlink_metadata(p).is_err()).expect("one of the numbers is free")
+}
+
+/// Its name until it was looked at again. Afterwards git may have begun to forget the worktree, and there is
+/// nothing to compare with any more.
+fn unseen_of(aside: &Path) -> PathBuf {
+    let mut name = aside.file_name().unwrap_or_default().to_owned();
+    name.push("-unseen");
+    aside.with_file_name(name)
+}
+
+/// Whether a worktree was taken out of its place. Something else may be there by now: who is still at work in
+/// it makes its directories anew.
+fn has_moved(path: Option<&Path>, aside: Option<&Path>) -> bool {
+    aside.is_some_and(|a| a.exists() || unseen_of(a).exists()) || path.is_some_and(|p| !p.exists())
 }
 
 fn carry_out(
@@ -171,7 +187,9 @@ fn carry_out(
     drop(step);
     crate::interrupt::check()?;
     if let (Some(path), Some(aside), false) = (present, aside, parked) {
-        fs::rename(path, aside).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
+        let unseen = unseen_of(aside);
+        fs::rename(path, &unseen).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
+        look_again(desk, task, worktree, path, aside)?;
     }
     let task = forget(
         desk,
@@ -182,6 +200,26 @@ fn carry_out(
         note.as_deref(),
     )?;
     Ok(Removed { task, lost, path, head: None })
+}
+
+/// What somebody wrote while the worktree was being preserved is preserved too, or all of it goes back.
+fn look_again(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: Option<&Worktree>,
+    path: &Path,
+    aside: &Path,
+) -> Result<()> {
+    let unseen = unseen_of(aside);
+    let again = || {
+        let note = notes::read(&unseen, &task.slug).unwrap_or_default();
+        let kept = copy::matching(desk, &unseen, true)?;
+        keep::keep_changes(desk, task, worktree, &unseen, &kept, note.as_deref())
+    };
+    let looked = retry(desk.settings.lock_timeout, again);
+    let to = if looked.is_ok() { aside } else { path };
+    fs::rename(&unseen, to).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
+    looked
 }
 
 /// Whether a name of the list of ignored files is preserved, or is our note.
@@ -203,10 +241,19 @@ fn forget(
     note: Option<&[u8]>,
 ) -> Result<Task> {
     if let Some(path) = path
-        && desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main)
+        && let Some(worktree) = desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main)
     {
         let remove = ["worktree", "remove", "--force", "--force"];
-        retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run())?;
+        let forgotten = match fs::symlink_metadata(path) {
+            // Whoever was at work in it has made a directory there again. git would refuse, and it isn't ours.
+            Ok(_) => half::remove_admin(worktree),
+            Err(_) => retry(desk.settings.lock_timeout, || {
+                desk.repo.at_home().cmd(remove).arg(path).run().map(drop)
+            }),
+        };
+        // Made in this very moment.
+        forgotten
+            .or_else(|failure| if path.exists() { half::remove_admin(worktree) } else { Err(failure) })?;
     }
     notes::archive(desk, &task.slug, note)?;
     let mut branch_went = false;
@@ -241,7 +288,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let record = &intent.record;
     let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
     let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
-    let went = path.as_deref().is_none_or(|p| !p.exists());
+    let went = path.is_none() || has_moved(path.as_deref(), aside.as_deref());
     let Some(task) = Tasks::read(desk.repo)?.find(&intent.name).cloned() else {
         return Ok(());
     };
@@ -253,6 +300,19 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     }
     if let (Some(path), Some(parked)) = (&path, parked_by(desk, &task.slug)?) {
         keep::park_again(desk, &task.slug, path, &parked)?;
+    }
+    if let (Some(path), Some(aside)) = (&path, aside.as_deref().filter(|a| unseen_of(a).exists())) {
+        let worktrees = desk.repo.worktrees()?;
+        let worktree = worktrees.iter().find(|w| w.path == *path && !w.is_main);
+        if let Err(failure) = look_again(desk, &task, worktree, path, aside) {
+            let now = if path.exists() { path } else { &unseen_of(aside) };
+            desk.observer.warn(&format!(
+                "task '{}' was not removed, see '{}': {failure}",
+                task.slug,
+                now.display()
+            ));
+            return Ok(());
+        }
     }
     let deletes =
         record.get("deletes").filter(|v| !v.is_empty()).map(|v| crate::git::parse_id(v)).transpose()?;

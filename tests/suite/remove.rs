@@ -184,6 +184,53 @@ fn from_inside_what_goes() {
 }
 
 #[test]
+fn what_is_left_to_do_after_ones_own_worktree_is_refused_as_ever() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    let other = sandbox.task(&dir, ["add", "y"]).ok().path();
+    sandbox.commit(&other, "mine", "mine\n", "Mine");
+    sandbox.task(&path, ["rm", "x", "y"]).fails(1).says("the commits of task 'y' are in no other branch");
+    assert!(!path.exists() && other.exists());
+    // What was removed before is not in the way of what is removed now.
+    let again = sandbox.task(&dir, ["restore", "x"]).ok().path();
+    for _ in 0..2 {
+        sandbox.task(&dir, ["rm", "-f", "y"]).ok();
+        sandbox.task(&dir, ["restore", "y"]).ok();
+    }
+    sandbox.task(&again, ["rm", "-f", "x", "y"]).ok();
+    sandbox.task(&dir, ["restore", "y"]).ok();
+    assert!(other.join("mine").exists());
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_directory_made_again_by_who_is_still_at_work_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.write(&path, "early", "early\n");
+    let (at, git) = (path.display(), git_under_test().program.display());
+    // What a build would do that nobody stopped, in the instant before git forgets the worktree.
+    let wrapper = format!(
+        "#!/bin/sh\ncase \"$*\" in *'worktree remove'*) mkdir -p {at}/out && echo 1 >{at}/out/file;; esac\n\
+         exec {git} \"$@\"\n"
+    );
+    let name = sandbox.root().join("bin/git");
+    fs::write(&name, wrapper).unwrap();
+    fs::set_permissions(&name, fs::Permissions::from_mode(0o755)).unwrap();
+    // Through git, another git would be found.
+    sandbox.run(&dir, "git-task", ["rm", "-f", "x"]).ok();
+    fs::remove_file(&name).unwrap();
+    assert_eq!(fs::read_to_string(path.join("out/file")).unwrap(), "1\n");
+    sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x dropped\n");
+    sandbox.task(&dir, ["repair", "-n"]).ok();
+    sandbox.sh(&path, "rm -r ../x").ok();
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    assert_eq!(fs::read_to_string(path.join("early")).unwrap(), "early\n");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
 fn ignored_files_are_kept_or_named() {
     let sandbox = Sandbox::new();
     let (dir, path) = begin(&sandbox);
@@ -300,4 +347,63 @@ fn what_cannot_be_read_is_not_taken_away() {
     // A fifo has no content.
     sandbox.sh(&path, "mkfifo fifo").ok();
     sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+}
+
+/// Has git run `script` in the instant in which a removal is in the trash and its directory still in place.
+fn meanwhile(sandbox: &Sandbox, dir: &Path, script: &str) {
+    let hook = ".git/hooks/reference-transaction";
+    let text = format!("#!/bin/sh\n[ $1 = committed ] && grep -q refs/task-trash/ || exit 0\n{script}\n");
+    sandbox.write(dir, hook, text);
+    fs::set_permissions(dir.join(hook), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn what_is_written_meanwhile_comes_back_too() {
+    for add in [&["add", "y"][..], &["add", "y", "--clone"]] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        let path = sandbox.task(&dir, add).ok().path();
+        sandbox.write(&path, "early", "early\n");
+        let at = path.display();
+        meanwhile(
+            &sandbox,
+            &dir,
+            &format!("[ -d {at} ] && echo late >{at}/late && echo late >{at}/notes/y/status.md"),
+        );
+        sandbox.task(&dir, ["rm", "-f", "y"]).ok();
+        assert!(!path.exists());
+        sandbox.task(&dir, ["restore", "y"]).ok();
+        for (name, text) in [("early", "early\n"), ("late", "late\n"), ("notes/y/status.md", "late\n")] {
+            assert_eq!(fs::read_to_string(path.join(name)).unwrap(), text);
+        }
+        assert_sound(&sandbox, &dir);
+    }
+}
+
+#[test]
+fn what_is_held_already_is_held_once() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.write(&path, "untracked", "1\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    let trash = ["for-each-ref", "--format=%(refname)", "refs/task-trash"];
+    sandbox.git(&dir, trash).ok().prints("refs/task-trash/x/1\n");
+}
+
+#[test]
+fn a_repository_made_meanwhile_stops_the_removal() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    let at = path.display();
+    let make = format!("[ -d {at} ] && env -u GIT_DIR git init -q {at}/new && echo 1 >{at}/new/work");
+    meanwhile(&sandbox, &dir, &make);
+    sandbox.task(&dir, ["rm", "-f", "x"]).fails(128).says("meanwhile: new");
+    assert_eq!(fs::read_to_string(path.join("new/work")).unwrap(), "1\n");
+    sandbox.git(&path, ["log", "-1", "--format=%s"]).ok().prints("Mine\n");
+    sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("x open\n");
+    sandbox.task(&dir, ["repair", "-n"]).ok();
+    fs::remove_file(dir.join(".git/hooks/reference-transaction")).unwrap();
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    assert_eq!(fs::read_to_string(path.join("new/work")).unwrap(), "1\n");
 }

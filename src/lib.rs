@@ -16,6 +16,7 @@
 //! - [`commands`]: one file for each subcommand: arguments, domain, rendering. Only here and in `cli` is [`ui`]
 //!   seen.
 //! - [`integrate`]: which tasks, in which order, merged in private and published at once.
+//! - [`schedule`]: sessions, the commands that work on tasks.
 //! - [`task`]: the domain. It returns values, and reports to an [observer](desk::Observer) meanwhile.
 //! - [`desk`]: what the domain works with: the repository, its settings, the observer; what a new worktree is
 //!   furnished with.
@@ -50,6 +51,7 @@ pub mod git;
 pub mod integrate;
 pub mod interrupt;
 pub mod paths;
+pub mod schedule;
 pub mod store;
 pub mod task;
 pub mod text;

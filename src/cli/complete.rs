@@ -135,7 +135,7 @@ const STRATEGY_OPTIONS: &[&str] = &[
 fn source(subcommand: &str, arg: &str) -> Option<Source> {
     use Source::*;
     Some(match (subcommand, arg) {
-        ("add", "tasks") | ("rename", "new") | ("diff", "rest") => Free,
+        ("add", "tasks") | ("rename", "new") | ("diff", "rest") | ("start", "command") => Free,
         ("", "tasks") => Tasks(&[State::Ready]),
         ("list" | "show", "tasks" | "task") => Tasks(&State::ALL),
         ("restore", "tasks") => Tasks(&[State::Integrated, State::Dropped]),

@@ -17,6 +17,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::commands::Cx;
 use crate::context::Context;
 use crate::error::{EXIT_DONE, Failure, Kind, OrFatal, Result};
+use crate::schedule::supervise;
 use crate::ui::Ui;
 
 /// The three programs.
@@ -46,8 +47,12 @@ const HAND_OUT: &str = "hand out worktrees made ahead of need";
 
 /// Runs a program with the arguments of this process: completion, or parse, context, dispatch, report.
 pub fn run(program: Program) -> ExitCode {
-    restore_sigpipe();
     let args: Vec<OsString> = std::env::args_os().collect();
+    // Before the signal: who writes a log must outlive whoever reads what it says.
+    if let Some(code) = session_process(program, &args) {
+        return ExitCode::from(code);
+    }
+    restore_sigpipe();
     if complete::answer(program, &args) {
         return ExitCode::from(EXIT_DONE);
     }
@@ -56,6 +61,14 @@ pub fn run(program: Program) -> ExitCode {
         Program::Pool => not_yet(program, &args, "pool", HAND_OUT),
         Program::Integrate => dispatch(program, &args, integrate::run),
     })
+}
+
+/// Does the work of a process that belongs to a session, if this is one.
+fn session_process(program: Program, args: &[OsString]) -> Option<u8> {
+    if program != Program::Task {
+        return None;
+    }
+    supervise::answer(args, || Context::from_env().map_or(0, |context| context.now()))
 }
 
 /// A pipe that is closed ends us quietly, as it ends git. Rust ignores the signal and would panic instead.

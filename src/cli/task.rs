@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::task::{add, admin, diff, list, note, place, remove, show, state, sync};
+use crate::commands::task::{
+    add, admin, diff, list, note, place, prompt, remove, show, start, state, stop, sync,
+};
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx, completion, install};
 use crate::context::Context;
@@ -43,6 +45,10 @@ enum Command {
     /// Take a task back to work
     Reopen(state::Args),
     Sync(sync::Args),
+    /// Print what a worker needs to know about a task
+    Prompt(place::Args),
+    Start(start::Args),
+    Stop(stop::Args),
     Rm(remove::RemoveArgs),
     Restore(remove::RestoreArgs),
     Prune(remove::PruneArgs),
@@ -77,6 +83,9 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Block(args) => state::run(&cx, args, Action::Block),
         Command::Reopen(args) => state::run(&cx, args, Action::Reopen),
         Command::Sync(args) => sync::run(&cx, args),
+        Command::Prompt(args) => prompt::run(&cx, args),
+        Command::Start(args) => start::run(&cx, args),
+        Command::Stop(args) => stop::run(&cx, args),
         Command::Rm(args) => remove::remove(&cx, args),
         Command::Restore(args) => remove::restore(&cx, args),
         Command::Prune(args) => remove::prune(&cx, args),

@@ -185,7 +185,11 @@ fn quoted(name: &str) -> String {
 }
 
 fn suggestion(error: &Error, kind: ContextKind) -> String {
-    let near = text(error, kind);
+    // Of several the last is the nearest.
+    let near = match error.get(kind) {
+        Some(ContextValue::Strings(near)) => near.last().cloned().unwrap_or_default(),
+        _ => text(error, kind),
+    };
     if near.is_empty() { near } else { format!(" (did you mean `{near}'?)") }
 }
 

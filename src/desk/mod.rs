@@ -2,6 +2,8 @@
 //! worktree is furnished with.
 
 pub mod copy;
+pub mod pid;
+pub mod session;
 pub mod setup;
 pub mod template;
 

@@ -89,10 +89,15 @@ impl Git {
 /// Every command begins here: without the variables that would lead it to another repository.
 fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    without_repository(&mut command);
+    command
+}
+
+/// Takes the variables away that would lead a child to another repository.
+pub fn without_repository(command: &mut Command) {
     for name in LOCAL_ENV_VARS {
         command.env_remove(name);
     }
-    command
 }
 
 /// A command that is about to run.

@@ -96,7 +96,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         .with("becomes", becomes.as_str());
     let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
     drop(held);
-    match carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes) {
+    match intent.during(|| carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes)) {
         Ok(mut removed) => {
             removed.head = head;
             // Said where it can be found before the intent goes, which knows it too.
@@ -216,7 +216,9 @@ fn look_again(
         let kept = copy::matching(desk, &unseen, true)?;
         keep::keep_changes(desk, task, worktree, &unseen, &kept, note.as_deref())
     };
-    let looked = retry(desk.settings.lock_timeout, again);
+    // A submodule's own configuration names the place where it was, and git finds nothing elsewhere.
+    let has_submodules = worktree.is_some_and(|w| w.git_dir.join("modules").exists());
+    let looked = if has_submodules { Ok(()) } else { retry(desk.settings.lock_timeout, again) };
     let to = if looked.is_ok() { aside } else { path };
     fs::rename(&unseen, to).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
     looked

@@ -10,9 +10,11 @@
 )]
 
 mod contention;
+mod kept;
 mod reader;
 
 pub use contention::{is_contention, retry};
+pub use kept::keeping_open;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -82,7 +84,7 @@ impl Git {
         // hook treats characters.
         command.env("LANGUAGE", "C").env("LC_MESSAGES", "C");
         command.args(args);
-        Cmd { command, stdin: None, leaves_others: false }
+        Cmd { command, stdin: None, leaves_others: false, keeps_open: true }
     }
 }
 
@@ -106,6 +108,7 @@ pub struct Cmd {
     command: Command,
     stdin: Option<Vec<u8>>,
     leaves_others: bool,
+    keeps_open: bool,
 }
 
 /// What a command printed, and how it ended.
@@ -178,7 +181,7 @@ impl Cmd {
     pub fn output(mut self) -> Result<Output> {
         let name = self.name();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { self.no_input() });
         let mut child = self.command.spawn().or_fatal(|| format!("cannot run {name}"))?;
         // A writer of its own: a child that prints before it has read everything would block us both.
         let writer = self.stdin.map(|bytes| {
@@ -194,6 +197,11 @@ impl Cmd {
         }
         let limit = self.leaves_others.then_some(MOMENT);
         Ok(Output { status, stdout: stdout.rest(limit), stderr: stderr.rest(limit), name })
+    }
+
+    /// Nothing to read: from a file that is to be kept open, or from none.
+    fn no_input(&self) -> Stdio {
+        kept::last().filter(|_| self.keeps_open).map_or_else(Stdio::null, Stdio::from)
     }
 
     /// Runs it and gives its standard output.
@@ -305,7 +313,7 @@ where
 {
     let mut command = command("sh");
     command.arg("-c").arg(line).current_dir(dir).envs(vars);
-    Cmd { command, stdin: None, leaves_others: false }
+    Cmd { command, stdin: None, leaves_others: false, keeps_open: false }
 }
 
 /// Runs a script of ours with these arguments (`$1` and so on) to its end.
@@ -315,7 +323,7 @@ where
 pub fn run_shell(script: &str, args: &[&OsStr]) -> Result<()> {
     let mut command = command("sh");
     command.args(["-c", script, "sh"]).args(args).current_dir("/");
-    Cmd { command, stdin: None, leaves_others: false }.run().map(drop)
+    Cmd { command, stdin: None, leaves_others: false, keeps_open: false }.run().map(drop)
 }
 
 /// Starts a script of ours that goes on when we end, and when the terminal closes.
@@ -342,7 +350,7 @@ where
 {
     let mut command = command(name);
     command.args(args).current_dir(dir).envs(vars);
-    Cmd { command, stdin: None, leaves_others: false }
+    Cmd { command, stdin: None, leaves_others: false, keeps_open: false }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Intents: what a command is about to do, written before it does it and removed when it is done.
 //!
-//! An intent is a file in git's config syntax that its process keeps locked for as long as it lives, so that
-//! the kernel tells whether the owner is alive; no process id can be mistaken. Intents are made and settled
+//! An intent is a file in git's config syntax that its process keeps locked for as long as it lives, and so do
+//! the git commands that it starts, so that the kernel tells whether anybody is still at work on it; no process
+//! id can be mistaken. Intents are made and settled
 //! under the [state lock](super::lock).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use super::atomic::sync_dir;
 use super::lock::StateLock;
 use crate::error::{OrFatal, Result};
+use crate::git::process::keeping_open;
 use crate::paths::path_from;
 
 /// What one intent says: its kind (`add`, `rm`, …) and named values; a name may come several times.
@@ -93,7 +95,7 @@ impl Record {
 #[derive(Debug)]
 pub struct Intent {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// An intent found on disk. As long as this value lives, an abandoned one can't be settled by anybody else.
@@ -106,7 +108,7 @@ pub struct Found {
     /// Its process is dead. As long as this value lives nobody else sees it so: one of several settles it.
     pub abandoned: bool,
     path: PathBuf,
-    _claimed: File,
+    claimed: File,
 }
 
 impl Intent {
@@ -122,7 +124,8 @@ impl Intent {
         fs::create_dir_all(&dir).or_fatal(failed)?;
         let temporary = dir.join(format!(".{name}.tmp"));
         let write = || -> std::io::Result<File> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+            let mut file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&temporary)?;
             file.lock()?;
             file.write_all(&bytes)?;
             file.sync_all()?;
@@ -131,12 +134,18 @@ impl Intent {
             Ok(file)
         };
         match write() {
-            Ok(file) => Ok(Intent { path, _locked: file }),
+            Ok(file) => Ok(Intent { path, locked: file }),
             Err(e) => {
                 let _ = fs::remove_file(&temporary);
                 Err(e).or_fatal(failed)
             }
         }
+    }
+
+    /// Does a part of what was intended. If we are killed, it counts as abandoned only when the git commands
+    /// have ended too that were started meanwhile.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        keeping_open(&self.locked, work)
     }
 
     /// What was intended has been done, or undone.
@@ -149,6 +158,11 @@ impl Intent {
 }
 
 impl Found {
+    /// As [`Intent::during`].
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        keeping_open(&self.claimed, work)
+    }
+
     /// This intent has been settled.
     ///
     /// # Errors
@@ -173,7 +187,7 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // One that is gone meanwhile is done; a hidden one was never finished and says nothing.
-        let Ok(file) = File::open(entry.path()) else { continue };
+        let Ok(mut file) = File::open(entry.path()) else { continue };
         let abandoned = match file.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => false,
@@ -189,13 +203,14 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
             }
             continue;
         }
-        let bytes = fs::read(entry.path()).unwrap_or_default();
+        let mut bytes = Vec::new();
+        let _ = file.read_to_end(&mut bytes);
         found.push(Found {
             record: Record::from_bytes(&bytes)?,
             name,
             abandoned,
             path: entry.path(),
-            _claimed: file,
+            claimed: file,
         });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));

@@ -82,10 +82,10 @@ impl Reserved {
     /// # Errors
     /// Why the first one failed.
     pub fn build(self, desk: &Desk<'_>) -> Result<Built> {
-        for (new, _) in &self.tasks {
+        for (new, intent) in &self.tasks {
             desk.observer.note(&format!("Preparing task '{}' ({})", new.task.slug, new.what()));
             let step = desk.observer.step(&format!("Checking out '{}'", new.path.display()));
-            let built = build_one(desk, new).and_then(|()| interrupt::check());
+            let built = intent.during(|| build_one(desk, new)).and_then(|()| interrupt::check());
             drop(step);
             if let Err(failure) = built {
                 return Err(self.take_back(desk, failure));
@@ -96,7 +96,7 @@ impl Reserved {
 
     fn take_back(self, desk: &Desk<'_>, why: Failure) -> Failure {
         for (new, intent) in self.tasks {
-            let undone = half::undo_add(desk, new.task.slug.as_str(), &new.intent_view());
+            let undone = intent.during(|| half::undo_add(desk, new.task.slug.as_str(), &new.intent_view()));
             match undone.and_then(|()| intent.done()) {
                 Ok(()) => {}
                 Err(failure) => desk.observer.warn(&format!(

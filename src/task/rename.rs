@@ -60,7 +60,7 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
         .with("tip", tip.map(|id| id.to_string()).unwrap_or_default());
     let intent = Intent::write(&desk.repo.state_dir(), &held, old.as_str(), &record)?;
     drop(held);
-    match carry_out(desk, old, new, branch.as_deref()) {
+    match intent.during(|| carry_out(desk, old, new, branch.as_deref())) {
         Ok(task) => {
             intent.done()?;
             Ok(task)

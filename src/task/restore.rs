@@ -58,7 +58,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
     let intent = Intent::write(&desk.repo.state_dir(), &held, slug.as_str(), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Restoring task '{slug}'"));
-    let built = build(desk, &plan, parked.as_deref()).and_then(|()| commit(desk, &plan));
+    let built = intent.during(|| build(desk, &plan, parked.as_deref())).and_then(|()| commit(desk, &plan));
     drop(step);
     match built {
         Ok(()) => {
@@ -67,7 +67,7 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
             Ok((plan.task, plan.path))
         }
         Err(failure) => {
-            take_back(desk, slug.as_str(), &half(&plan), parked.as_deref())?;
+            intent.during(|| take_back(desk, slug.as_str(), &half(&plan), parked.as_deref()))?;
             intent.done()?;
             Err(failure)
         }

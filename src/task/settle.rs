@@ -44,15 +44,15 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
 }
 
 fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<()> {
-    match intent.record.kind.as_str() {
-        "add" => settle_add(desk, &intent)?,
-        "rm" => super::remove::resume(desk, &intent)?,
-        "restore" => super::restore::settle(desk, &intent)?,
-        "rename" => super::rename::resume(desk, &intent)?,
+    let settled = intent.during(|| match intent.record.kind.as_str() {
+        "add" => settle_add(desk, &intent).map(|()| true),
+        "rm" => super::remove::resume(desk, &intent).map(|()| true),
+        "restore" => super::restore::settle(desk, &intent).map(|()| true),
+        "rename" => super::rename::resume(desk, &intent).map(|()| true),
         // One of a newer version: its own repair knows it.
-        _ => return Ok(()),
-    }
-    intent.done()
+        _ => Ok(false),
+    })?;
+    if settled { intent.done() } else { Ok(()) }
 }
 
 fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {

@@ -127,3 +127,35 @@ fn adds_and_removals_and_listings_do_not_disturb_each_other() {
     assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn what_git_still_writes_is_not_taken_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.slow filter=slow\n", "Slow files");
+    sandbox.commit(&dir, "a.slow", "1\n", "One of them");
+    sandbox.sh(sandbox.path(""), "mkfifo begun go").ok();
+    let (begun, go) = (sandbox.path("begun"), sandbox.path("go"));
+    let filter = format!("echo >{}; cat {} >/dev/null; cat", begun.display(), go.display());
+    sandbox.git(&dir, ["config", "filter.slow.smudge", &filter]).ok();
+    let mut command = sandbox.command(&dir, "git-task");
+    let mut child = command.args(["add", "x", "-q"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    sandbox.sh(sandbox.path(""), "cat begun").ok();
+    // It alone is killed: git goes on with the checkout.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = sandbox.path("repo-worktrees/x");
+    sandbox.task(&dir, ["repair"]).ok().prints("");
+    sandbox.task(&dir, ["add", "x"]).fails(128);
+    assert!(path.join(".git").exists());
+    sandbox.sh(sandbox.path(""), "echo >go").ok();
+    let intent = std::fs::File::open(dir.join(".git/git-parallel/intents/x")).unwrap();
+    intent.lock().unwrap();
+    drop(intent);
+    sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': 'add' was cut off\n");
+    assert!(!path.exists());
+    sandbox.git(&dir, ["rev-parse", "-q", "--verify", "refs/heads/x"]).fails(1);
+    sandbox.git(&dir, ["config", "--unset", "filter.slow.smudge"]).ok();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    assert_sound(&sandbox, &dir);
+}

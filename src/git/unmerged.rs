@@ -6,6 +6,8 @@ use gix::bstr::{BString, ByteSlice};
 use super::parse_id;
 use super::process::Git;
 use crate::error::{Failure, Result};
+use crate::paths::path_from;
+use crate::text::escape_controls;
 
 /// What one side has at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,27 +48,102 @@ pub fn resolved(git: &Git) -> Result<Vec<Unmerged>> {
     parse(&git.cmd(["ls-files", "--resolve-undo", "-z", "--full-name", ":/"]).poll().run()?)
 }
 
+/// The bits of a mode that tell a file, a link and a submodule apart.
+pub const FILE_TYPE: u32 = 0o170_000;
+
+/// The type of a symbolic link.
+pub const LINK: u32 = 0o120_000;
+
+/// The type of a submodule.
+pub const SUBMODULE: u32 = 0o160_000;
+
+impl Version {
+    /// It is a commit of another repository.
+    pub fn is_submodule(self) -> bool {
+        self.mode & FILE_TYPE == SUBMODULE
+    }
+
+    /// It is a symbolic link.
+    pub fn is_link(self) -> bool {
+        self.mode & FILE_TYPE == LINK
+    }
+
+    /// It is a file that may be executed.
+    pub fn is_executable(self) -> bool {
+        self.mode == 0o100_755
+    }
+}
+
+/// One entry of the index: a path at a stage, 0 for a merged one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// 0 if it is merged, otherwise as in [`Unmerged`].
+    pub stage: u8,
+    /// What is there.
+    pub version: Version,
+    /// From the top of the worktree.
+    pub path: BString,
+}
+
+/// The entries of some paths and, if one is a directory, of what is in it.
+///
+/// # Errors
+/// If git can't read the index.
+pub fn entries(git: &Git, paths: &[BString]) -> Result<Vec<Entry>> {
+    let cmd = git.cmd(["--literal-pathspecs", "ls-files", "--stage", "-z", "--full-name", "--"]);
+    records(&cmd.args(paths.iter().map(|path| path_from(path))).poll().run()?)
+}
+
+/// Replaces all that the index has at these paths by `entries`. Files are left alone. What was unmerged is kept
+/// by git for `git checkout -m`.
+///
+/// # Errors
+/// If git can't write the index.
+pub fn set_entries(git: &Git, paths: &[BString], entries: &[Entry]) -> Result<()> {
+    let mut script = Vec::new();
+    // Of another length for sha256.
+    let zeroes = "0".repeat(git.cmd(["rev-parse", "HEAD"]).poll().line()?.len());
+    for path in paths {
+        script.extend_from_slice(format!("0 {zeroes}\t").as_bytes());
+        script.extend_from_slice(path);
+        script.push(0);
+    }
+    for Entry { stage, version, path } in entries {
+        script.extend_from_slice(format!("{:06o} {} {stage}\t", version.mode, version.id).as_bytes());
+        script.extend_from_slice(path);
+        script.push(0);
+    }
+    git.cmd(["update-index", "-z", "--index-info"]).stdin(script).run().map(drop)
+}
+
 /// Records of `<mode> <id> <stage>\t<path>\0`; see "OUTPUT" in git-ls-files(1).
+fn records(output: &[u8]) -> Result<Vec<Entry>> {
+    let entry = |record: &[u8]| {
+        let (facts, path) = record.split_once_str("\t")?;
+        let mut facts = facts.split_str(" ");
+        let mode = u32::from_str_radix(facts.next()?.to_str().ok()?, 8).ok()?;
+        let id = parse_id(facts.next()?).ok()?;
+        let stage = facts.next()?.to_str().ok()?.parse().ok()?;
+        Some(Entry { stage, version: Version { mode, id }, path: path.into() })
+    };
+    let odd = |record: &[u8]| {
+        Failure::fatal(format!("git ls-files printed something unexpected: '{}'", escape_controls(record)))
+    };
+    let records = output.split_str("\0").filter(|record| !record.is_empty());
+    records.map(|record| entry(record).ok_or_else(|| odd(record))).collect()
+}
+
 fn parse(output: &[u8]) -> Result<Vec<Unmerged>> {
     let mut all: Vec<Unmerged> = Vec::new();
-    for record in output.split_str("\0").filter(|record| !record.is_empty()) {
-        let odd = || Failure::fatal(format!("git ls-files printed {:?}", record.as_bstr()));
-        let (head, path) = record.split_once_str("\t").ok_or_else(odd)?;
-        let mut words = head.split_str(" ");
-        let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) else {
-            return Err(odd());
-        };
-        let mode = mode.to_str().ok().and_then(|mode| u32::from_str_radix(mode, 8).ok()).ok_or_else(odd)?;
-        let version = Some(Version { mode, id: parse_id(id)? });
+    for Entry { stage, version, path } in records(output)? {
         if all.last().is_none_or(|last| last.path != path) {
-            all.push(Unmerged { path: path.into(), base: None, ours: None, theirs: None });
+            all.push(Unmerged { path, base: None, ours: None, theirs: None });
         }
         let entry = all.last_mut().expect("one was just pushed");
         match stage {
-            b"1" => entry.base = version,
-            b"2" => entry.ours = version,
-            b"3" => entry.theirs = version,
-            _ => return Err(odd()),
+            1 => entry.base = Some(version),
+            2 => entry.ours = Some(version),
+            _ => entry.theirs = Some(version),
         }
     }
     Ok(all)

@@ -3,16 +3,29 @@
 //! It works on what git left there, index and files, and changes them through git's own commands, so that a
 //! person who works in that worktree by hand meanwhile is never at odds with it.
 
+pub mod action;
+mod content;
+pub mod markers;
+pub mod model;
+mod records;
+mod rerere;
+mod saved;
+mod step;
+
+pub use action::{Action, actions, apply};
+pub use content::MergedText;
+pub use model::{Conflict, Kind, conflicts};
+pub use saved::Saved;
+
 use std::path::PathBuf;
 
 use gix::ObjectId;
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 
 use crate::error::{Failure, Result};
 use crate::git::Repo;
 use crate::git::process::Git;
-use crate::git::unmerged::unmerged;
-use crate::paths::path_from;
+use crate::git::unmerged::{entries, unmerged};
 use crate::text::escape_controls;
 
 /// One side of a merge.
@@ -91,15 +104,91 @@ impl Stopped<'_> {
     }
 }
 
-/// # Errors
-/// Negative, if a path is still unmerged; or git fails.
-pub fn require_resolved(stopped: &Stopped<'_>) -> Result<()> {
-    match unmerged(&stopped.git())?.first() {
-        None => Ok(()),
-        Some(entry) => {
-            Err(Failure::negative(format!("'{}' is still unmerged", escape_controls(&entry.path))))
+/// Whose version something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Of what is merged onto.
+    Ours,
+    /// Of what is merged.
+    Theirs,
+}
+
+impl Whose {
+    /// The other one's.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Whose::Ours => Whose::Theirs,
+            Whose::Theirs => Whose::Ours,
         }
     }
+
+    /// As a side that decides.
+    pub fn side(self) -> Side {
+        match self {
+            Whose::Ours => Side::Ours,
+            Whose::Theirs => Side::Theirs,
+        }
+    }
+}
+
+impl Stopped<'_> {
+    /// One of its sides.
+    pub fn head(&self, whose: Whose) -> &Head {
+        match whose {
+            Whose::Ours => &self.ours,
+            Whose::Theirs => &self.theirs,
+        }
+    }
+}
+
+/// That the merge can be committed: nothing is unmerged, and no path that was in conflict holds a marker of git's any
+/// more, neither in the index nor in the worktree. Also for a merge that a person has committed already.
+///
+/// # Errors
+/// Negative, with the first such paths; or git fails.
+pub fn require_resolved(stopped: &Stopped<'_>) -> Result<()> {
+    let open = unmerged(&stopped.git())?;
+    if !open.is_empty() {
+        let paths = named(open.iter().map(|entry| &entry.path));
+        let are = if open.len() == 1 { "is" } else { "are" };
+        return Err(Failure::negative(format!("{paths} {are} still unmerged"))
+            .hint("integrateUnmerged", UNMERGED_HINT));
+    }
+    let settled = model::settled(stopped)?;
+    let paths: Vec<_> = settled.iter().map(|entry| entry.path.clone()).collect();
+    let in_index = if paths.is_empty() { Vec::new() } else { entries(&stopped.git(), &paths)? };
+    for entry in &settled {
+        let Some(now) = in_index.iter().find(|now| now.path == entry.path) else { continue };
+        if now.version.is_submodule() || now.version.is_link() {
+            continue;
+        }
+        let mut line = action::marked_line(stopped, entry, &stopped.blob(now.version.id)?)?;
+        if line.is_none() {
+            // A clean filter may have put what has markers elsewhere.
+            line = action::marked_line(stopped, entry, &stopped.file_text(entry.path.as_bstr())?)?;
+        }
+        if let Some(line) = line {
+            let path = escape_controls(&entry.path);
+            let message = format!("'{path}' still holds a conflict marker in line {}", line + 1);
+            return Err(Failure::negative(message).hint("integrateMarkers", MARKERS_HINT));
+        }
+    }
+    Ok(())
+}
+
+const UNMERGED_HINT: &str =
+    "Edit them, tell git with 'git add' or 'git rm', and go on with 'git integrate --continue'.";
+
+const MARKERS_HINT: &str = "If that line belongs there, give the path another 'conflict-marker-size' in .gitattributes or info/attributes.";
+
+/// The first few of some paths.
+fn named<'a>(paths: impl ExactSizeIterator<Item = &'a BString>) -> String {
+    const SHOWN: usize = 5;
+    let more = paths.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = paths.take(SHOWN).map(|path| format!("'{}'", escape_controls(path))).collect();
+    let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{and}", shown.join(", "))
 }
 
 /// What a side could not decide.
@@ -107,34 +196,36 @@ pub fn require_resolved(stopped: &Stopped<'_>) -> Result<()> {
 pub struct Undecided {
     /// The path, from the top of the worktree.
     pub path: BString,
-    /// Why not, such as "binary files have no union".
+    /// Why not, such as "a conflict of kind binary has no union".
     pub why: String,
 }
 
 /// Lets one side decide all that is in conflict, and gives what it could not decide: that is left as it is.
 ///
+/// In a text it decides where both changed the same lines; what only one changed stays. Where git knows no lines,
+/// it is the side's whole version; what it deleted is deleted, what it renamed is renamed.
+///
 /// # Errors
 /// If git fails.
 pub fn resolve_by(stopped: &Stopped<'_>, side: Side) -> Result<Vec<Undecided>> {
-    let git = stopped.git();
-    let mut left = Vec::new();
-    for entry in unmerged(&git)? {
-        let (version, option) = match side {
-            Side::Ours => (entry.ours, "--ours"),
-            Side::Theirs => (entry.theirs, "--theirs"),
-            Side::Union => {
-                left.push(Undecided { path: entry.path, why: "there is no union".to_owned() });
-                continue;
+    // An answer may lead to another question: after the name of a file comes its content. Each is about fewer paths.
+    loop {
+        let mut left = Vec::new();
+        let mut went_on = false;
+        for conflict in conflicts(stopped)?.iter().filter(|conflict| conflict.kind != Kind::Notice) {
+            match action::answer_of(stopped, conflict, side)? {
+                Ok(answer) => {
+                    apply(stopped, conflict, answer)?;
+                    went_on = true;
+                }
+                Err(why) => left.push(Undecided { path: conflict.path.clone(), why }),
             }
-        };
-        let path = path_from(&entry.path);
-        let git = |args: &[&str]| git.cmd(["--literal-pathspecs"]).args(args).arg("--").arg(&path);
-        if version.is_some() {
-            git(&["checkout", "--quiet", option]).run()?;
-            git(&["add"]).run()?;
-        } else {
-            git(&["rm", "--quiet", "--force"]).run()?;
+        }
+        if !went_on {
+            return Ok(left);
         }
     }
-    Ok(left)
 }
+
+#[cfg(test)]
+mod tests;

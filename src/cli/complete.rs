@@ -137,7 +137,7 @@ fn source(subcommand: &str, arg: &str) -> Option<Source> {
     Some(match (subcommand, arg) {
         ("add", "tasks") | ("rename", "new") | ("diff", "rest") | ("start", "command") => Free,
         ("", "tasks") => Tasks(&[State::Ready]),
-        ("list" | "show", "tasks" | "task") => Tasks(&State::ALL),
+        ("list" | "show" | "log", "tasks" | "task") => Tasks(&State::ALL),
         ("restore", "tasks") => Tasks(&[State::Integrated, State::Dropped]),
         ("reopen", "tasks") => Tasks(&[State::Blocked, State::Ready, State::Integrated]),
         (_, "tasks" | "task" | "after") => Tasks(LIVE),

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::task::{
-    add, admin, diff, list, note, place, prompt, remove, show, start, state, stop, sync,
+    add, admin, diff, list, log, note, place, prompt, remove, show, start, state, stop, sync,
 };
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx, completion, install};
@@ -49,6 +49,7 @@ enum Command {
     Prompt(place::Args),
     Start(start::Args),
     Stop(stop::Args),
+    Log(log::Args),
     Rm(remove::RemoveArgs),
     Restore(remove::RestoreArgs),
     Prune(remove::PruneArgs),
@@ -86,6 +87,7 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Prompt(args) => prompt::run(&cx, args),
         Command::Start(args) => start::run(&cx, args),
         Command::Stop(args) => stop::run(&cx, args),
+        Command::Log(args) => log::run(&cx, args),
         Command::Rm(args) => remove::remove(&cx, args),
         Command::Restore(args) => remove::restore(&cx, args),
         Command::Prune(args) => remove::prune(&cx, args),

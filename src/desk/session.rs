@@ -334,15 +334,59 @@ pub fn next_number(dir: &Path, keep: usize) -> Result<u64> {
         }
     }
     let past = numbers(dir);
-    for old in past.iter().rev().skip(keep) {
-        let prefixes = [format!("{old}."), format!("{old}+")];
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if prefixes.iter().any(|p| name.starts_with(p.as_str())) {
-                // It is in nobody's way: the next one tries again.
-                let _ = fs::remove_file(entry.path());
-            }
+    let old: Vec<u64> = past.iter().rev().skip(keep).copied().collect();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Nobody else writes here now.
+        let half_written = name.starts_with('.') && name.contains(".tmp-");
+        let digits = name.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        if half_written || digits.parse().is_ok_and(|number| old.contains(&number)) {
+            // It is in nobody's way: the next one tries again.
+            let _ = fs::remove_file(entry.path());
         }
     }
     Ok(past.last().map_or(1, |last| last + 1))
+}
+
+/// The task has another name: what is known of its sessions goes with it.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn rename(state_dir: &Path, old: &str, new: &str) -> Result<()> {
+    let (from, to) = (dir(state_dir, old), dir(state_dir, new));
+    // Of a task that had the new name before, nothing is mixed in.
+    if !from.exists() || to.exists() {
+        return Ok(());
+    }
+    fs::rename(&from, &to).or_fatal(|| format!("could not rename '{}'", from.display()))
+}
+
+/// The task is forgotten, and its sessions and their logs with it.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn forget(state_dir: &Path, task: &str) -> Result<()> {
+    let dir = dir(state_dir, task);
+    match fs::remove_dir_all(&dir) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(e).or_fatal(|| format!("could not remove '{}'", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens the file that keeps what the commands of a task's events print. It has at most `limit` bytes, with one older
+/// file beside it.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn events_log(state_dir: &Path, task: &str, limit: u64) -> Result<File> {
+    let dir = dir(state_dir, task);
+    let path = dir.join("events.log");
+    let failed = || format!("could not open '{}'", path.display());
+    fs::create_dir_all(&dir).or_fatal(failed)?;
+    if path.metadata().is_ok_and(|meta| meta.len() >= limit / 2) {
+        fs::rename(&path, dir.join("events.old.log")).or_fatal(failed)?;
+    }
+    OpenOptions::new().append(true).create(true).open(&path).or_fatal(failed)
 }

@@ -239,6 +239,32 @@ impl Cmd {
         self.command.status().or_fatal(|| format!("cannot run {name}"))
     }
 
+    /// As [`Cmd::shown`], and what it prints is also written to `keep`. A process that it leaves behind is not
+    /// waited for.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn shown_and_kept(mut self, mut keep: impl Write) -> Result<ExitStatus> {
+        let name = self.name();
+        let failed = || format!("cannot run {name}");
+        let (pipe, end) = std::io::pipe().or_fatal(failed)?;
+        let second = end.try_clone().or_fatal(failed)?;
+        self.command.stdin(Stdio::null()).stdout(Stdio::from(end)).stderr(Stdio::from(second));
+        let mut child = self.command.spawn().or_fatal(failed)?;
+        // It holds the pipe open for writing.
+        drop(self);
+        let reader = Reader::of(pipe);
+        reader.each(
+            || !matches!(child.try_wait(), Ok(None)),
+            |piece| {
+                // What can't be kept, or shown, is no reason to end the command.
+                let _ = keep.write_all(piece);
+                let _ = std::io::stderr().write_all(piece);
+            },
+        );
+        child.wait().or_fatal(failed)
+    }
+
     /// Runs it with the terminal handed over: all three streams are ours.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! `[[on]]`: what the team wants to happen when a task changes its state.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use gix::ObjectId;
 
 use super::{Desk, Task, setup};
 use crate::config::team::Event;
-use crate::desk::setup::run_one;
-use crate::error::Result;
+use crate::desk::session;
+use crate::desk::setup::{run_one, run_one_logged};
+use crate::error::{OrFatal, Result};
 
 /// Runs the commands for an event, in the main worktree. One that fails is warned about and keeps nothing
 /// from happening. `head` is the commit that the task stands, or stood, at: its branch may be gone.
@@ -26,11 +29,28 @@ pub fn raise(
         if !on.paths.is_empty() && !touches(desk, task, head, &on.paths)? {
             continue;
         }
-        if let Err(failure) = run_one(setup::environment(desk, task, path), desk.repo.home(), &on.run) {
+        let vars = setup::environment(desk, task, path);
+        let ran = match log(desk, event, task, &on.run) {
+            Ok(log) => run_one_logged(vars, desk.repo.home(), &on.run, log),
+            Err(failure) => {
+                desk.observer.warn(&format!("not keeping what an event prints: {failure}"));
+                run_one(vars, desk.repo.home(), &on.run)
+            }
+        };
+        if let Err(failure) = ran {
             desk.observer.warn(&format!("event '{}' of task '{}': {failure}", event.as_str(), task.slug));
         }
     }
     Ok(())
+}
+
+/// Where what a command prints is kept, with a line about the command.
+fn log(desk: &Desk<'_>, event: Event, task: &Task, command: &str) -> Result<File> {
+    let limit = u64::try_from(desk.settings.session.log_limit).unwrap_or(u64::MAX);
+    let mut log = session::events_log(&desk.repo.state_dir(), task.slug.as_str(), limit)?;
+    let heading = format!("# {} {}: {command}\n", desk.context.now(), event.as_str());
+    log.write_all(heading.as_bytes()).or_fatal(|| "could not write")?;
+    Ok(log)
 }
 
 /// Whether the task changes a path that one of the patterns names, since its start.

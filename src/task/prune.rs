@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::record::Tasks;
 use super::{Desk, remove, sweep};
+use crate::desk::session;
 use crate::error::Result;
 use crate::store::{names, trash};
 
@@ -32,7 +33,9 @@ pub fn prune(desk: &Desk<'_>, before: i64, dry_run: bool) -> Result<Vec<String>>
     let forgotten: Vec<&str> =
         gone.into_iter().filter(|slug| dry_run || !left.iter().any(|e| e.slug == *slug)).collect();
     if !dry_run && !forgotten.is_empty() {
-        forget_metadata(desk, &forgotten)?;
+        for slug in forget_metadata(desk, &forgotten)? {
+            session::forget(&desk.repo.state_dir(), &slug)?;
+        }
     }
     for dir in sweep::sweep(desk, dry_run)? {
         said.push(format!("directory '{}'", dir.display()));
@@ -40,8 +43,8 @@ pub fn prune(desk: &Desk<'_>, before: i64, dry_run: bool) -> Result<Vec<String>>
     Ok(said)
 }
 
-/// The sections of tasks that can't be restored any more leave git config; their names are remembered.
-fn forget_metadata(desk: &Desk<'_>, slugs: &[&str]) -> Result<()> {
+/// The sections of tasks that can't be restored any more leave git config; their names are remembered. Gives them.
+fn forget_metadata(desk: &Desk<'_>, slugs: &[&str]) -> Result<Vec<String>> {
     let held = desk.lock()?;
     desk.edit(&held, |file| {
         let tasks = Tasks::of(file);
@@ -53,6 +56,6 @@ fn forget_metadata(desk: &Desk<'_>, slugs: &[&str]) -> Result<()> {
         // Before the sections go, so that no name is free in between.
         names::remember(desk.repo, &held, &finished)?;
         finished.iter().for_each(|slug| file.remove("task", slug));
-        Ok(())
+        Ok(finished)
     })
 }

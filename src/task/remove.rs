@@ -12,7 +12,7 @@ use gix::bstr::BString;
 
 use super::record::Tasks;
 use super::{Desk, Slug, State, Task, half, keep, notes, place, refuse, sweep};
-use crate::desk::copy;
+use crate::desk::{copy, session};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
 use crate::git::process::retry;
@@ -62,6 +62,8 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if let Some(worktree) = worktree {
         refuse::place(&task, worktree, options.force)?;
     }
+    // It would go on writing where nothing is preserved any more: not even by force.
+    session::refuse_running(&desk.repo.state_dir(), name, "remove")?;
     let landed = retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?;
     if options.force == 0 {
         refuse::work(desk, &task, worktree, tip, &landed, options.keep_branch)?;
@@ -73,6 +75,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if now != Some((task.branch.clone(), task.state)) {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
     }
+    session::refuse_running(&desk.repo.state_dir(), name, "remove")?;
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }

@@ -9,6 +9,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::{Desk, Slug, Task, notes, place};
+use crate::desk::session;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
@@ -33,6 +34,7 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
     {
         return Err(Failure::fatal(format!("task '{old}' is being changed by another process")));
     }
+    session::refuse_running(&desk.repo.state_dir(), old.as_str(), "rename")?;
     let branch = match task.own_branch() {
         Some(name) => {
             let templated = place::planned_branch(desk, old, task.kind.as_deref(), task.base.as_deref());
@@ -151,6 +153,7 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
         move_note(path, old, new)?;
     }
     notes::remove_link(desk, old)?;
+    session::rename(&desk.repo.state_dir(), old.as_str(), new.as_str())?;
     if let Some(worktree) = worktree {
         worktree.mark(new.as_str())?;
     }

@@ -6,6 +6,7 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::{Desk, State, Task, note, notes, place};
+use crate::desk::session::{self, Session};
 use crate::error::Result;
 use crate::git::graph::ahead_behind_through_git;
 use crate::git::process::Git;
@@ -57,6 +58,8 @@ pub struct Standing {
     pub locked: Option<String>,
     /// Paths that would conflict if it was merged into its base now.
     pub conflicts: Vec<BString>,
+    /// The session that works on it now.
+    pub session: Option<Session>,
     /// The note's Goal.
     pub goal: Option<String>,
     /// The note's Blockers.
@@ -107,6 +110,7 @@ fn begin(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Standin
         operation: place::operation_of(task, worktrees)?,
         locked: worktree.and_then(|w| w.locked.clone()),
         conflicts: Vec::new(),
+        session: session::running(&desk.repo.state_dir(), task.slug.as_str())?,
         goal: None,
         blocker: None,
         next: None,

@@ -5,6 +5,7 @@
 pub mod listing;
 pub mod progress;
 pub mod prompt;
+pub mod screen;
 pub mod table;
 
 use std::cell::RefCell;

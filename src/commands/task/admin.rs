@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::place;
 use crate::commands::{Cx, Reporter};
+use crate::desk::session;
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::interrupt;
 use crate::task::{Slug, notes, rename, repair, settle};
@@ -96,6 +97,7 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     if task.clone.is_some() {
         return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
     }
+    session::refuse_running(&cx.repo.state_dir(), task.slug.as_str(), "move")?;
     let mut cmd = cx.repo.at_home().cmd(["worktree", "move"]);
     for _ in 0..args.force {
         cmd = cmd.arg("--force");

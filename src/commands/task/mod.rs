@@ -4,6 +4,7 @@ pub mod add;
 pub mod admin;
 pub mod diff;
 pub mod list;
+pub mod log;
 pub mod note;
 pub mod place;
 pub mod prompt;

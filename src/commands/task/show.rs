@@ -77,6 +77,12 @@ fn describe(s: &Standing, now: i64) -> String {
     line("Scope", Some(task.scope.join(" ")));
     line("Priority", (task.priority != 0).then(|| task.priority.to_string()));
     line("Session", task.session.clone());
+    line(
+        "Running",
+        s.session
+            .as_ref()
+            .map(|r| format!("{}, since {}: {}", r.who(), duration::ago(now - r.since), r.command)),
+    );
     line("Created", task.created.map(|t| duration::ago(now - t)));
     line(
         "Ready",

@@ -24,6 +24,7 @@ pub const KEYS: &[&str] = &[
     "behind",
     "dirty",
     "running",
+    "pid",
     "slot",
     "after",
     "scope",
@@ -72,6 +73,12 @@ pub fn record(standing: &Standing) -> Record {
     number("ahead", standing.ahead);
     number("behind", standing.behind);
     number("dirty", standing.dirty.filter(|n| *n > 0));
+    if let Some(session) = &standing.session {
+        r.number("running", session.since);
+        if let Some(process) = &session.process {
+            r.number("pid", process.pid);
+        }
+    }
     r.maybe("slot", task.slot.clone());
     r.list("after", task.after.iter().map(String::as_str));
     r.list("scope", task.scope.iter().map(String::as_str));
@@ -103,7 +110,8 @@ pub fn record(standing: &Standing) -> Record {
 }
 
 /// The columns for people.
-pub const HEADER: &[&str] = &["", "TASK", "STATE", "COMMITS", "CHANGES", "CONFLICTS", "AGE", "ABOUT"];
+pub const HEADER: &[&str] =
+    &["", "TASK", "STATE", "COMMITS", "CHANGES", "CONFLICTS", "SESSION", "AGE", "ABOUT"];
 
 /// The columns that `-v` adds, in front of the last.
 const MORE: [&str; 3] = ["HEAD", "BRANCH", "WORKTREE"];
@@ -156,6 +164,7 @@ pub fn row(standing: &Standing, here: bool, now: i64) -> Vec<Cell> {
         Cell::new(commits(standing)),
         Cell::new(changes).style(Style::new().yellow()),
         Cell::new(conflicts).style(Style::new().red()),
+        Cell::new(session(standing, now)).style(Style::new().cyan()),
         Cell::new(task.created.map(|t| age(now - t)).unwrap_or_default()),
         Cell::new(about(standing)),
     ]
@@ -170,6 +179,15 @@ fn commits(standing: &Standing) -> String {
         (Some(ahead), Some(behind)) => format!("+{ahead} -{behind}"),
         _ => String::new(),
     }
+}
+
+/// `make 5 minutes`: which session runs, and for how long.
+fn session(standing: &Standing, now: i64) -> String {
+    let Some(session) = &standing.session else { return String::new() };
+    let word = session.command.split_whitespace().next().unwrap_or_default();
+    let program = word.rsplit('/').next().unwrap_or(word);
+    let what = escape_controls(session.name.as_deref().unwrap_or(program).as_bytes());
+    format!("{what} {}", age(now - session.since))
 }
 
 /// "3 hours" of git's "3 hours ago".

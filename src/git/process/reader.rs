@@ -1,7 +1,7 @@
 //! What a child prints, read while it runs.
 
 use std::io::Read;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// How long to wait for more of what a command printed that has ended, while others hold its streams.
@@ -25,6 +25,18 @@ impl Reader {
             }
         });
         Reader(receive)
+    }
+
+    /// Hands on what is written, as it comes, until the end of the pipe, or until `ended` says that the writer has
+    /// ended and nothing came for a [`MOMENT`].
+    pub fn each(self, mut ended: impl FnMut() -> bool, mut hand_on: impl FnMut(&[u8])) {
+        loop {
+            match self.0.recv_timeout(MOMENT) {
+                Ok(piece) => hand_on(&piece),
+                Err(RecvTimeoutError::Timeout) if !ended() => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// What was written until the end of the pipe; with a limit, until nothing came for so long.

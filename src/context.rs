@@ -10,6 +10,32 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{OrFatal, Result};
 
+/// Variables that say which tools are used, and how, in the languages that have such.
+const TOOLS: &[&str] = &[
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "MAKEFLAGS",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTFLAGS",
+    "CARGO_HOME",
+    "GOROOT",
+    "GOFLAGS",
+    "JAVA_HOME",
+    "MAVEN_OPTS",
+    "NODE_ENV",
+    "NODE_OPTIONS",
+    "NVM_BIN",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "RUBYOPT",
+    "GEM_HOME",
+    "DOTNET_ROOT",
+];
+
 /// The surroundings of one run.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -39,6 +65,8 @@ pub struct Context {
     pub config_home: Option<PathBuf>,
     /// Where programs are looked for.
     pub search_path: Vec<PathBuf>,
+    /// Variables that choose the tools which a check runs, and their values: a pass with others says nothing.
+    pub tools: Vec<(&'static str, OsString)>,
     /// The user's name as the system knows it, for `{user}` in templates.
     pub user: Option<String>,
 }
@@ -69,6 +97,7 @@ impl Context {
             config_home: dir("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
             home,
             search_path: var("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default(),
+            tools: TOOLS.iter().filter_map(|name| Some((*name, var(name)?))).collect(),
             user: var("USER").or_else(|| var("LOGNAME")).and_then(|v| v.into_string().ok()),
         })
     }

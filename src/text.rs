@@ -110,6 +110,16 @@ pub fn c_quote(bytes: &[u8]) -> Option<String> {
     Some(out)
 }
 
+/// The first few names, and how many more there are.
+pub fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

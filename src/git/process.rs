@@ -10,6 +10,7 @@
 )]
 
 mod contention;
+mod group;
 mod kept;
 mod reader;
 
@@ -17,11 +18,14 @@ pub use contention::{is_contention, retry};
 pub use kept::keeping_open;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use self::group::end_group;
 use self::reader::{MOMENT, Reader};
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
@@ -263,6 +267,30 @@ impl Cmd {
             },
         );
         child.wait().or_fatal(failed)
+    }
+
+    /// Runs it to its end with all that it prints appended to `log`, in a process group of its own, which is
+    /// ended when the user asks us to stop.
+    ///
+    /// # Errors
+    /// If it can't be started; or interrupted.
+    pub fn logged(mut self, log: &File) -> Result<ExitStatus> {
+        let name = self.name();
+        let copy = || log.try_clone().or_fatal(|| "cannot share a log");
+        self.command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?).process_group(0);
+        let mut child = self.command.spawn().or_fatal(|| format!("cannot run {name}"))?;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = child.try_wait().or_fatal(|| format!("cannot wait for {name}"))? {
+                return Ok(status);
+            }
+            if interrupt::requested() {
+                end_group(&mut child);
+                return Err(Failure::interrupted());
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
     }
 
     /// Runs it with the terminal handed over: all three streams are ours.

@@ -1,6 +1,20 @@
 //! Integration: which tasks, in which order, merged in private and published at once.
 //!
-//! Planning only looks: [`train`] is a value, which `git integrate -n` prints and execution follows.
+//! Planning only looks: [`train`] is a value, which `git integrate -n` prints and [`execute`] follows.
+//!
+//! Execution, in the order of its steps: the [`journal`] says what is meant; [`merge`] merges car by car in the
+//! [`workshop`], a worktree of our own; [`check`] runs what must succeed there; [`publish`] moves the target;
+//! [`finish`] tidies up. After a stop or a kill [`rebuild`] tells from references and ancestry what is done.
 
+pub mod check;
 pub mod conflict;
+pub mod execute;
+pub mod finish;
+pub mod journal;
+pub mod merge;
+pub mod place;
+pub mod publish;
+pub mod pushing;
+pub mod rebuild;
 pub mod train;
+pub mod workshop;

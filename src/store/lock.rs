@@ -17,7 +17,7 @@ use crate::interrupt;
 /// The lock, while it is held.
 #[derive(Debug)]
 pub struct StateLock {
-    file: File,
+    _file: FileLock,
 }
 
 impl StateLock {
@@ -26,15 +26,37 @@ impl StateLock {
     /// # Errors
     /// If another process holds it for longer than `limit`.
     pub fn acquire(state_dir: &Path, limit: Duration) -> Result<Self> {
-        std::fs::create_dir_all(state_dir)
-            .or_fatal(|| format!("could not create directory '{}'", state_dir.display()))?;
         let path = state_dir.join("lock");
+        match FileLock::acquire(&path, limit)? {
+            Ok(file) => Ok(StateLock { _file: file }),
+            Err(holder) => Err(held_by_another(&path, limit, &holder)),
+        }
+    }
+}
+
+/// An OS lock on a file, while it is held.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+}
+
+impl FileLock {
+    /// Takes the lock on the file at `path`, which is made if need be; or says who holds it for longer than
+    /// `limit`.
+    ///
+    /// # Errors
+    /// If the file can't be made or locked, or the user interrupts the waiting.
+    pub fn acquire(path: &Path, limit: Duration) -> Result<std::result::Result<Self, String>> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)
+                .or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
+            .open(path)
             .or_fatal(|| format!("could not open '{}'", path.display()))?;
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
@@ -47,7 +69,7 @@ impl StateLock {
                 Err(TryLockError::WouldBlock) => {
                     interrupt::check()?;
                     if started.elapsed() >= limit {
-                        return Err(held_by_another(&mut file, &path, limit));
+                        return Ok(Err(holder_of(&mut file)));
                     }
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(20));
@@ -56,11 +78,16 @@ impl StateLock {
         }
         // Only for the message that another one prints while it waits: nothing depends on it.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(StateLock { file })
+        Ok(Ok(FileLock { file }))
+    }
+
+    /// Does `work`, and the git commands that it starts hold the lock too, for as long as they run.
+    pub fn shared_while<T>(&self, work: impl FnOnce() -> T) -> T {
+        crate::git::process::keeping_open(&self.file, work)
     }
 }
 
-impl Drop for StateLock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
         // Closing would free it too; a child that was started meanwhile can't keep it this way.
@@ -68,13 +95,16 @@ impl Drop for StateLock {
     }
 }
 
-fn held_by_another(file: &mut File, path: &Path, limit: Duration) -> Failure {
+fn holder_of(file: &mut File) -> String {
     let mut holder = String::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut holder));
-    let who = match read {
+    match read {
         Ok(_) if !holder.trim().is_empty() => format!("process {}", holder.trim()),
         _ => "another process".to_owned(),
-    };
+    }
+}
+
+fn held_by_another(path: &Path, limit: Duration, who: &str) -> Failure {
     Failure::fatal(format!("could not lock '{}' in {} s: {who} holds it", path.display(), limit.as_secs()))
         .hint(
             "taskLock",

@@ -29,6 +29,8 @@ pub struct Options {
     pub force: u8,
     /// `--keep-branch`
     pub keep_branch: bool,
+    /// Its work up to this commit is known to have landed, in whatever form.
+    pub landed: Option<ObjectId>,
 }
 
 /// What was done.
@@ -64,7 +66,10 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     }
     // It would go on writing where nothing is preserved any more: not even by force.
     session::refuse_running(&desk.repo.state_dir(), name, "remove")?;
-    let landed = retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?;
+    let landed = match (options.landed, tip) {
+        (Some(known), Some(tip)) if known == tip => Landed::Merged,
+        _ => retry(desk.settings.lock_timeout, || landed(desk, &task, tip, worktrees))?,
+    };
     if options.force == 0 {
         refuse::work(desk, &task, worktree, tip, &landed, options.keep_branch)?;
     }

@@ -24,6 +24,7 @@ mod generated;
 mod harness;
 mod hostile;
 mod install;
+mod integrate_run;
 mod layers;
 mod list;
 mod manual;

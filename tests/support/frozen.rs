@@ -46,6 +46,7 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, String>) {
         if name == b"objects"
             || name == b"git-parallel" && is_empty_of_ours(&path)
             || in_ours && name == b"lock"
+            || in_ours && name == b"integrate" && holds_locks_only(&path)
         {
             continue;
         }
@@ -73,8 +74,15 @@ fn is_empty_of_ours(dir: &Path) -> bool {
         let entry = entry.expect("a directory can be read to its end");
         let name = entry.file_name();
         name == "lock"
+            || name == "integrate" && holds_locks_only(&entry.path())
             || name == "intents" && std::fs::read_dir(entry.path()).is_ok_and(|mut all| all.next().is_none())
     })
+}
+
+/// The directories of integrations, none of which was ever begun.
+fn holds_locks_only(dir: &Path) -> bool {
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries(dir).all(|target| entries(&target.path()).all(|entry| entry.file_name() == "lock"))
 }
 
 impl Sandbox {
@@ -106,7 +114,9 @@ impl Run {
         let mut hints = self.stderr.lines().filter(|l| l.starts_with("hint:")).peekable();
         if hints.peek().is_some() {
             let last = hints.last().expect("there is one");
-            assert!(last.contains("advice.task"), "a hint ends by naming its key\n{self}");
+            let named =
+                ["advice.task", "advice.pool", "advice.integrate"].iter().any(|key| last.contains(key));
+            assert!(named, "a hint ends by naming its key\n{self}");
         }
     }
 }

@@ -55,27 +55,18 @@ pub fn remove(cx: &Cx, args: &RemoveArgs) -> Result<u8> {
     crate::commands::trust::require(cx, raises, None)?;
     interrupt::watch();
     settle::settle_all(&desk, false)?;
-    let options = Options { force: args.force, keep_branch: args.keep_branch };
+    let options = Options { force: args.force, keep_branch: args.keep_branch, landed: None };
     cx.each(&args.tasks, |name| {
         let worktrees = cx.repo.worktrees()?;
         let removed = remove::remove(&desk, name, &worktrees, options)?;
         cx.ui.note(&format!("Removed task '{name}' ({})", removed.task.state));
         if !removed.lost.is_empty() {
-            cx.ui.note(&format!("Ignored files that went with it: {}", shortened(&removed.lost)));
+            cx.ui
+                .note(&format!("Ignored files that went with it: {}", crate::text::shortened(&removed.lost)));
         }
         let event = if removed.task.state == State::Integrated { Event::Integrated } else { Event::Dropped };
         events::raise(&desk, event, &removed.task, removed.path.as_deref(), removed.head)
     })
-}
-
-/// The first few names, and how many more there are.
-fn shortened(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
-    }
-    text
 }
 
 /// `git task restore`

@@ -1,0 +1,164 @@
+//! Commands that a merged result must pass, in the private worktree.
+//!
+//! A pass is remembered by the tree, the command and the variables that choose the tools. Versions of tools
+//! can't be known without asking each of them; whoever changes one says so by `--check` with another text, or
+//! by deleting the file of passes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use super::place::Place;
+use crate::desk::Desk;
+use crate::error::{OrFatal, Result};
+use crate::git::process::shell;
+use crate::store::atomic;
+use crate::task::{Task, setup};
+
+/// How many passes are remembered.
+const REMEMBERED: usize = 1000;
+
+/// How much of a log is shown.
+const SHOWN: usize = 4096;
+const SHOWN_LINES: usize = 20;
+
+/// What came of the checks of one result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// All succeeded.
+    Passed {
+        /// How many of them ran now; the rest had passed on this tree before.
+        ran: usize,
+    },
+    /// One failed, twice.
+    Failed {
+        /// Its command line.
+        command: String,
+        /// The end of what it printed.
+        said: String,
+        /// Where all of it is.
+        log: PathBuf,
+    },
+}
+
+/// Runs the commands on what is checked out in `dir`, which has this tree. `dir` may be any worktree.
+///
+/// # Errors
+/// If a log can't be written; or interrupted, with the command ended.
+pub fn run(
+    desk: &Desk<'_>,
+    place: &Place,
+    commands: &[String],
+    tree: ObjectId,
+    task: &Task,
+    dir: &Path,
+) -> Result<Checked> {
+    let mut ran = 0;
+    for (at, command) in commands.iter().enumerate() {
+        let key = key_of(desk, tree, command)?;
+        if has_passed(place, &key) {
+            let step = format!("'{}': '{command}' has passed on this tree before", task.slug);
+            desk.observer.note(&step);
+            continue;
+        }
+        ran += 1;
+        let log = place.logs().join(format!("{}-{}", task.slug, at + 1));
+        // One failure may be the machine's; two are the task's.
+        for attempt in 1..=2 {
+            let step = desk.observer.step(&format!("Checking '{}': {command}", task.slug));
+            let status = run_one(desk, task, dir, command, &log, attempt)?;
+            drop(step);
+            if status.success() {
+                if attempt == 2 {
+                    desk.observer.warn(&format!(
+                        "'{command}' failed for '{}' and passed when it was tried again; see '{}'",
+                        task.slug,
+                        log.display()
+                    ));
+                }
+                remember(place, &key)?;
+                break;
+            }
+            if attempt == 2 {
+                return Ok(Checked::Failed { command: command.clone(), said: end_of(&log), log });
+            }
+        }
+    }
+    Ok(Checked::Passed { ran })
+}
+
+fn run_one(
+    desk: &Desk<'_>,
+    task: &Task,
+    dir: &Path,
+    command: &str,
+    log: &Path,
+    attempt: u32,
+) -> Result<ExitStatus> {
+    let failed = || format!("could not write '{}'", log.display());
+    let parent = log.parent().unwrap_or(dir);
+    fs::create_dir_all(parent).or_fatal(failed)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .truncate(false)
+        .open(log)
+        .and_then(|file| if attempt == 1 { file.set_len(0).map(|()| file) } else { Ok(file) })
+        .or_fatal(failed)?;
+    writeln!(&file, "$ {command}").or_fatal(failed)?;
+    let status = shell(command, dir, setup::environment(desk, task, Some(dir))).logged(&file)?;
+    writeln!(&file, "({status})").or_fatal(failed)?;
+    Ok(status)
+}
+
+/// The end of a log, a few lines of it.
+fn end_of(log: &Path) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(SHOWN as u64)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let text = read().unwrap_or_default().to_str_lossy().into_owned();
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
+/// What a pass is remembered by.
+fn key_of(desk: &Desk<'_>, tree: ObjectId, command: &str) -> Result<String> {
+    let mut text = format!("{tree}\n{command}\n").into_bytes();
+    for dir in &desk.context.search_path {
+        text.extend_from_slice(dir.as_os_str().as_encoded_bytes());
+        text.push(b':');
+    }
+    for (name, value) in &desk.context.tools {
+        text.extend_from_slice(format!("\n{name}=").as_bytes());
+        text.extend_from_slice(value.as_encoded_bytes());
+    }
+    let kind = gix::hash::Kind::Sha256;
+    let id = gix::objs::compute_hash(kind, gix::objs::Kind::Blob, &text);
+    Ok(id.or_fatal(|| "cannot hash a check")?.to_hex().to_string())
+}
+
+fn passes(place: &Place) -> PathBuf {
+    place.dir.join("passes")
+}
+
+fn has_passed(place: &Place, key: &str) -> bool {
+    let all = fs::read_to_string(passes(place)).unwrap_or_default();
+    all.lines().any(|line| line == key)
+}
+
+fn remember(place: &Place, key: &str) -> Result<()> {
+    let all = fs::read_to_string(passes(place)).unwrap_or_default();
+    let mut lines: Vec<&str> = all.lines().collect();
+    lines.push(key);
+    let kept = lines[lines.len().saturating_sub(REMEMBERED)..].join("\n");
+    atomic::write(&passes(place), format!("{kept}\n").as_bytes())
+}

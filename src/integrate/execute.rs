@@ -1,0 +1,319 @@
+//! Carrying a train out: built in the private worktree car by car, checked, published, tidied up.
+//!
+//! The journal is written before anything is done and whenever it stops. What is done already is not taken from
+//! it, but from what the private worktree and the references hold: see [`rebuild`](super::rebuild).
+
+use gix::ObjectId;
+
+use super::conflict::Resolver;
+use super::journal::{Cause, Journal, Phase};
+use super::merge::Made;
+use super::place::Place;
+use super::publish::Moved;
+use super::rebuild::{self, Done};
+use super::workshop::Workshop;
+use crate::desk::Desk;
+use crate::error::{Failure, Kind, Result};
+use crate::task::Slug;
+use crate::task::record::Tasks;
+
+mod build;
+mod decide;
+mod land;
+mod outcome;
+
+pub use outcome::{Ended, Fared, Report, Stop, without_work};
+
+/// How often a train is built again because its target moved meanwhile.
+const REPLAYS: usize = 5;
+
+/// An integration under way.
+pub struct Execution<'a, 'b> {
+    desk: &'b Desk<'a>,
+    place: &'b Place,
+    shop: &'b Workshop<'a>,
+    journal: &'b mut Journal,
+    resolver: &'b mut dyn Resolver,
+    tasks: Tasks,
+    /// What is in the private worktree's history: task and commit, in order.
+    done: Vec<Done>,
+    /// What conflicts or failed in this run, for the report.
+    seen: Vec<(Slug, Fared)>,
+}
+
+/// How the building of a train ended.
+enum Built {
+    /// All cars have their turn behind them.
+    Whole,
+    Stopped(Stop),
+    Aborted,
+}
+
+/// How one car's turn ended.
+enum Turn {
+    Merged(ObjectId),
+    Nothing,
+    LeftOut,
+    Stopped(Cause, String),
+    Aborted,
+}
+
+/// Writes the journal and pins what it names. Nothing else has been done before.
+///
+/// # Errors
+/// If it can't be written.
+pub fn begin(desk: &Desk<'_>, place: &Place, journal: &Journal) -> Result<()> {
+    journal.save(place)?;
+    pin(desk, place, journal)
+}
+
+/// The references that keep the target's and the tasks' tips.
+fn pin(desk: &Desk<'_>, place: &Place, journal: &Journal) -> Result<()> {
+    let wanted = std::iter::once((place.ref_name("onto"), journal.onto))
+        .chain(journal.cars.iter().map(|car| (place.ref_name(&format!("tips/{}", car.slug)), car.tip)));
+    rebuild::set_refs(desk, place, wanted.map(|(name, id)| (name, Some(id))).collect())
+}
+
+impl<'a, 'b> Execution<'a, 'b> {
+    /// Goes on with what the journal says, or begins.
+    ///
+    /// # Errors
+    /// If the repository can't be read.
+    pub fn new(
+        desk: &'b Desk<'a>,
+        place: &'b Place,
+        shop: &'b Workshop<'a>,
+        journal: &'b mut Journal,
+        resolver: &'b mut dyn Resolver,
+    ) -> Result<Self> {
+        let tasks = Tasks::read(desk.repo)?;
+        Ok(Execution { desk, place, shop, journal, resolver, tasks, done: Vec::new(), seen: Vec::new() })
+    }
+
+    /// Builds from nothing.
+    ///
+    /// # Errors
+    /// Interrupted, with the state kept; or git fails.
+    pub fn start(mut self) -> Result<Report> {
+        self.shop.reset(self.journal.onto)?;
+        self.drive()
+    }
+
+    /// Goes on after a stop or a kill.
+    ///
+    /// # Errors
+    /// As [`Execution::start`]; or negative, if what it waits for is not there.
+    pub fn resume(mut self) -> Result<Report> {
+        match self.journal.phase {
+            Phase::Finishing => return self.finish(),
+            Phase::Publishing => {
+                if self.has_landed()? {
+                    return self.finish();
+                }
+            }
+            Phase::Building | Phase::Stopped => {}
+        }
+        pin(self.desk, self.place, self.journal)?;
+        self.done = rebuild::done(self.shop, self.place, self.journal)?;
+        let stopped = self.journal.stopped.clone().filter(|_| self.journal.phase == Phase::Stopped);
+        match stopped {
+            Some((slug, cause)) if matches!(cause, Cause::Conflict | Cause::Merge | Cause::Check) => {
+                if let Some(report) = self.take_up(&slug, cause)? {
+                    return Ok(report);
+                }
+            }
+            _ => {
+                self.shop.reset(self.head())?;
+                if let Some(report) = self.check_again()? {
+                    return Ok(report);
+                }
+            }
+        }
+        self.drive()
+    }
+
+    /// The last that was merged may not have been checked before it was cut off. What has passed is remembered.
+    fn check_again(&mut self) -> Result<Option<Report>> {
+        let Some(car) = self.done.last().and_then(|done| self.journal.car(&done.slug)).cloned() else {
+            return Ok(None);
+        };
+        self.carry_on()?;
+        let turn = self.checked(&car).map_err(|failure| self.keep_state(failure))?;
+        self.settle_turn(&car, turn)
+    }
+
+    /// Goes on without the task that it stopped at.
+    ///
+    /// # Errors
+    /// As [`Execution::start`]; or if it did not stop at a task.
+    pub fn skip(mut self) -> Result<Report> {
+        let at = self.journal.stopped.clone().filter(|_| self.journal.phase == Phase::Stopped);
+        let Some((slug, _)) = at else {
+            return Err(Failure::fatal(format!(
+                "the integration into '{}' has not stopped at a task",
+                self.place.name()
+            ))
+            .hint("integrateState", "Go on with 'git integrate --continue'."));
+        };
+        pin(self.desk, self.place, self.journal)?;
+        self.done = rebuild::done(self.shop, self.place, self.journal)?;
+        if let Some(at) = self.done.iter().position(|done| done.slug == slug) {
+            self.done.truncate(at);
+        }
+        self.journal.leave_out(&slug, "skipped");
+        self.journal.phase = Phase::Building;
+        self.journal.stopped = None;
+        self.journal.save(self.place)?;
+        self.shop.reset(self.head())?;
+        self.drive()
+    }
+
+    /// Takes it back, unless it has landed: then it is finished.
+    ///
+    /// # Errors
+    /// As [`Execution::start`].
+    pub fn abort_published(mut self) -> Result<Report> {
+        if self.journal.phase == Phase::Finishing || self.has_landed()? {
+            self.desk.observer.warn(&format!(
+                "'{}' has moved already: the integration is finished; see 'git integrate --undo'",
+                self.place.name()
+            ));
+            return self.finish();
+        }
+        abort(self.desk, self.place, Some(self.shop), self.journal)?;
+        Ok(self.report(Ended::Aborted))
+    }
+
+    /// What the target would become.
+    pub(super) fn head(&self) -> ObjectId {
+        self.done.last().map_or(self.journal.onto, |done| done.commit)
+    }
+
+    /// The task that it stopped at, as a person has left it. A report if it stops again.
+    pub(super) fn take_up(&mut self, slug: &Slug, cause: Cause) -> Result<Option<Report>> {
+        let Some(car) = self.journal.car(slug).cloned() else { return Ok(None) };
+        let is_done = self.done.iter().position(|done| done.slug == *slug);
+        if cause == Cause::Check || is_done.is_some() {
+            self.require_clean(slug)?;
+            // What somebody committed on top is part of it.
+            let commit = self.shop.head()?;
+            self.done.truncate(is_done.unwrap_or(self.done.len()));
+            self.set_done(&car, commit)?;
+            self.carry_on()?;
+            let turn = self.checked(&car).map_err(|failure| self.keep_state(failure))?;
+            return self.settle_turn(&car, turn);
+        }
+        let onto = self.head();
+        if self.shop.head()? == onto && self.is_untouched()? {
+            // Aborted by hand: it is merged again, in its turn.
+            self.carry_on()?;
+            return Ok(None);
+        }
+        let turn = self.decide(&car, onto, Made::Conflict, true)?;
+        self.settle_turn(&car, turn)
+    }
+
+    /// No merge is pending and nothing is changed.
+    pub(super) fn is_untouched(&self) -> Result<bool> {
+        let pending = self.shop.operation().is_some();
+        Ok(!pending && self.shop.look(["status", "--porcelain", "-uno"]).run()?.is_empty())
+    }
+
+    pub(super) fn require_clean(&self, slug: &Slug) -> Result<()> {
+        let changed = self.shop.look(["status", "--porcelain"]).run()?;
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let path = self.shop.path.display();
+        Err(Failure::negative(format!("'{path}' has uncommitted changes")).hint(
+            "integrateDirty",
+            format!(
+                "Commit what belongs to '{slug}' there, or take it back by 'git -C \"{path}\" reset --hard'.\n\
+                 Then 'git integrate --continue'."
+            ),
+        ))
+    }
+
+    pub(super) fn carry_on(&mut self) -> Result<()> {
+        self.journal.phase = Phase::Building;
+        self.journal.stopped = None;
+        self.journal.said.clear();
+        self.journal.save(self.place)
+    }
+
+    pub(super) fn reset_to_head(&self) -> Result<()> {
+        self.shop.reset(self.head())
+    }
+
+    /// Builds, publishes and tidies up, and builds again if the target moved meanwhile.
+    pub(super) fn drive(&mut self) -> Result<Report> {
+        for _ in 0..REPLAYS {
+            match self.build() {
+                Ok(Built::Whole) => {}
+                Ok(Built::Stopped(stop)) => return Ok(self.report(Ended::Stopped(stop))),
+                Ok(Built::Aborted) => {
+                    abort(self.desk, self.place, Some(self.shop), self.journal)?;
+                    return Ok(self.report(Ended::Aborted));
+                }
+                Err(failure) => return Err(self.keep_state(failure)),
+            }
+            if self.done.is_empty() {
+                rebuild::forget(self.desk, self.place)?;
+                return Ok(self.report(Ended::Nothing));
+            }
+            match self.publish()? {
+                Moved::Done => return self.finish(),
+                Moved::Blocked(failure) => {
+                    return self.stop(None, Cause::Publish, failure.message());
+                }
+                Moved::Elsewhere(None) => {
+                    let gone = format!("'{}' is gone", self.place.name());
+                    return self.stop(None, Cause::Publish, gone);
+                }
+                Moved::Elsewhere(Some(now)) => {
+                    self.desk.observer.note(&format!(
+                        "'{}' has moved meanwhile; the tasks are merged again on top of it",
+                        self.place.name()
+                    ));
+                    self.journal.onto = now;
+                    self.journal.new = None;
+                    self.done.clear();
+                    self.seen.clear();
+                    self.carry_on()?;
+                    rebuild::forget_done(self.desk, self.place)?;
+                    pin(self.desk, self.place, self.journal)?;
+                    self.shop.reset(now)?;
+                }
+            }
+        }
+        let moving = format!("'{}' moved {REPLAYS} times while its tasks were merged", self.place.name());
+        self.stop(None, Cause::Publish, moving)
+    }
+
+    /// What the user interrupts, and what fails, can be gone on with.
+    pub(super) fn keep_state(&mut self, failure: Failure) -> Failure {
+        if failure.kind == Kind::Interrupted && self.journal.phase == Phase::Building {
+            self.journal.phase = Phase::Stopped;
+            self.journal.stopped = None;
+            self.journal.said = "interrupted".to_owned();
+            // The next command finds it out by itself if this can't be written.
+            let _ = self.journal.save(self.place);
+        }
+        failure
+    }
+
+    pub(super) fn report(&self, ended: Ended) -> Report {
+        Report { ended, fared: outcome::fared(self.journal, &self.seen, &self.done), kept: Vec::new() }
+    }
+}
+
+/// Takes all of it back: nothing has landed.
+///
+/// # Errors
+/// If it has landed already.
+pub fn abort(desk: &Desk<'_>, place: &Place, shop: Option<&Workshop<'_>>, journal: &Journal) -> Result<()> {
+    if let Some(shop) = shop {
+        shop.reset(journal.onto)?;
+    }
+    rebuild::forget(desk, place)
+}

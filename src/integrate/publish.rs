@@ -1,0 +1,187 @@
+//! Moving the target: by compare-and-swap, and the worktrees that have it checked out follow.
+//!
+//! A worktree follows by a two-way `git read-tree -m -u`, which carries unrelated changes and refuses where one
+//! overlaps. All of them are asked first, so that nothing has moved when one refuses. What a kill leaves between
+//! the steps is gone on with by [`follow_again`].
+
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+
+use crate::desk::Desk;
+use crate::error::{Failure, Result};
+use crate::git::parse_id;
+use crate::git::process::{Git, retry};
+use crate::git::refs::{Old, short_name};
+use crate::git::worktree::{Head, Worktree};
+use crate::paths::path_from;
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Moved {
+    /// The target is where it should be, and the worktrees are too.
+    Done,
+    /// It was not where it was expected; nothing has moved.
+    Elsewhere(Option<ObjectId>),
+    /// A worktree is in the way; nothing has moved.
+    Blocked(Failure),
+}
+
+/// The worktrees that have the target checked out.
+///
+/// # Errors
+/// If one of them is in the middle of something that the target is part of.
+pub fn holders(desk: &Desk<'_>, target: &str) -> Result<Vec<Worktree>> {
+    let mut all = desk.repo.worktrees()?;
+    all.retain(|w| !w.missing && w.branch().as_deref() == Some(target));
+    for worktree in &all {
+        let path = worktree.path.display();
+        if let Some(operation) = worktree.operation() {
+            return Err(Failure::fatal(format!(
+                "'{}' is checked out in '{path}', and a {operation} is in progress there",
+                short_name(target)
+            ))
+            .hint("integrateBusy", format!("Finish or abort the {operation} there first.")));
+        }
+    }
+    all.retain(|w| matches!(w.head, Head::Branch(_)));
+    Ok(all)
+}
+
+/// Moves `target` from `from` to `to`, with the worktrees that have it checked out, all or nothing.
+///
+/// # Errors
+/// If git fails in another way than by refusing; some worktrees may then not have followed, which is said.
+pub fn move_target(
+    desk: &Desk<'_>,
+    target: &str,
+    from: ObjectId,
+    to: ObjectId,
+    reason: &str,
+) -> Result<Moved> {
+    let holders = match holders(desk, target) {
+        Ok(holders) => holders,
+        Err(failure) => return Ok(Moved::Blocked(failure)),
+    };
+    for holder in &holders {
+        if let Err(failure) = read_tree(desk, &holder.path, from, to, true) {
+            return Ok(Moved::Blocked(in_the_way(target, &holder.path, &failure)));
+        }
+    }
+    let change = [(target.to_owned(), Some(to), Old::Is(from))];
+    if let Err(failure) = retry(desk.settings.lock_timeout, || desk.repo.update_refs(reason, &change)) {
+        let now = desk.repo.find_ref(target)?;
+        return if now == Some(from) { Err(failure) } else { Ok(Moved::Elsewhere(now)) };
+    }
+    for (at, holder) in holders.iter().enumerate() {
+        let Err(failure) = read_tree(desk, &holder.path, from, to, false) else { continue };
+        // Somebody changed something there since it was asked: all goes back.
+        for done in &holders[..at] {
+            read_tree(desk, &done.path, to, from, false)?;
+        }
+        let back = [(target.to_owned(), Some(from), Old::Is(to))];
+        retry(desk.settings.lock_timeout, || desk.repo.update_refs("git integrate: taken back", &back))?;
+        return Ok(Moved::Blocked(in_the_way(target, &holder.path, &failure)));
+    }
+    Ok(Moved::Done)
+}
+
+fn in_the_way(target: &str, path: &Path, failure: &Failure) -> Failure {
+    let target = short_name(target);
+    let shown = path.display();
+    Failure::negative(format!("'{target}' is checked out in '{shown}': {}", failure.message())).hint(
+        "integrateOverlap",
+        format!("Commit or stash what overlaps there, and then 'git integrate --continue'. '{target}' has not moved."),
+    )
+}
+
+/// The two-way merge of git-read-tree(1) in a worktree.
+fn read_tree(desk: &Desk<'_>, path: &Path, from: ObjectId, to: ObjectId, dry_run: bool) -> Result<()> {
+    let git = Git::at(path);
+    // An entry whose file was only touched would count as changed.
+    git.cmd(["update-index", "-q", "--refresh"]).output()?;
+    let (from, to) = (from.to_string(), to.to_string());
+    retry(desk.settings.lock_timeout, || {
+        let mut cmd = git.cmd(["read-tree", "-m", "-u"]);
+        if dry_run {
+            cmd = cmd.arg("-n");
+        }
+        cmd.args([&from, &to]).leaving_others().run()
+    })?;
+    Ok(())
+}
+
+/// Lets the worktrees follow after the target has moved and a kill came between. Each that can't is named.
+///
+/// # Errors
+/// If the worktrees can't be listed.
+pub fn follow_again(desk: &Desk<'_>, target: &str, from: ObjectId, to: ObjectId) -> Result<()> {
+    let mut all = desk.repo.worktrees()?;
+    all.retain(|w| !w.missing && matches!(&w.head, Head::Branch(name) if name == target));
+    for holder in all {
+        let followed =
+            take_over(&holder.path, from, to).and_then(|()| read_tree(desk, &holder.path, from, to, false));
+        if let Err(failure) = followed {
+            let path = holder.path.display();
+            desk.observer.warn(&format!(
+                "'{path}' has '{}' checked out and could not follow it ({failure}); see 'git -C \"{path}\" read-tree -m -u {from} {to}'",
+                short_name(target)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Files that are as `to` has them already, because a kill came while git wrote them, become so in the index:
+/// git would take them for changes of somebody's.
+fn take_over(path: &Path, from: ObjectId, to: ObjectId) -> Result<()> {
+    let git = Git::at(path);
+    let raw = git.cmd(["diff-tree", "-r", "-z", "--no-renames", &from.to_string(), &to.to_string()]).run()?;
+    let mut script: Vec<u8> = Vec::new();
+    let mut files: Vec<(BString, BString, ObjectId)> = Vec::new();
+    let mut fields = raw.split_str("\0");
+    while let (Some(meta), Some(name)) = (fields.next(), fields.next()) {
+        let words: Vec<&[u8]> = meta.split_str(" ").collect();
+        let [_, mode, _, id, _] = words[..] else { continue };
+        let file = path.join(path_from(name));
+        match file.symlink_metadata() {
+            Err(_) if mode == b"000000" => {
+                script.extend_from_slice(format!("0 {id}\t", id = "0".repeat(id.len())).as_bytes());
+                script.extend_from_slice(name);
+                script.push(0);
+            }
+            Ok(meta) if meta.is_file() && mode.starts_with(b"100") => {
+                files.push((name.into(), mode.into(), parse_id(id)?));
+            }
+            Ok(meta) if meta.is_symlink() && mode == b"120000" => {
+                let target = std::fs::read_link(&file).unwrap_or_default();
+                let kind = parse_id(id)?.kind();
+                let blob = gix::objs::Kind::Blob;
+                let is = gix::objs::compute_hash(kind, blob, target.as_os_str().as_encoded_bytes());
+                if is.is_ok_and(|is| Ok(is) == parse_id(id).map_err(drop)) {
+                    script.extend_from_slice(&[mode, b" ", id, b"\t", name, b"\0"].concat());
+                }
+            }
+            _ => {}
+        }
+    }
+    // A line end in a name would be two names there.
+    files.retain(|(name, ..)| !name.contains(&b'\n'));
+    if !files.is_empty() {
+        let names: Vec<u8> = files.iter().flat_map(|(name, ..)| [name.as_slice(), b"\n"].concat()).collect();
+        let hashes = git.cmd(["hash-object", "--stdin-paths"]).stdin(names).run()?;
+        for ((name, mode, id), hash) in files.iter().zip(hashes.lines()) {
+            if parse_id(hash)? == *id {
+                let hex = id.to_string();
+                script.extend_from_slice(
+                    &[mode.as_slice(), b" ", hex.as_bytes(), b"\t", name.as_slice(), b"\0"].concat(),
+                );
+            }
+        }
+    }
+    if script.is_empty() {
+        return Ok(());
+    }
+    git.cmd(["update-index", "-z", "--index-info"]).stdin(script).run().map(drop)
+}

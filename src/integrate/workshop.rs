@@ -1,0 +1,225 @@
+//! The private worktree that merges are made in: on no branch, kept between integrations so that it is warm.
+//!
+//! Nothing in it is anybody's work but what a person did there while an integration waited for him. So between
+//! two merges it may be reset and cleaned at any time; ignored files, such as build caches, stay.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use super::place::Place;
+use crate::desk::{Desk, template};
+use crate::error::{Failure, OrFatal, Result};
+use crate::git::process::{Cmd, Git, retry};
+use crate::git::worktree::{Head, Worktree, operation_in};
+use crate::git::{Repo, parse_id};
+use crate::paths::{normalise, path_bytes, path_from};
+use crate::store::atomic;
+use crate::store::lock::FileLock;
+use crate::task::half;
+
+/// The name of the file in its administrative directory that says whose private worktree it is.
+const MARK: &str = "git-integrate";
+
+/// The file beside the journal that says where the private worktree is being made.
+const RECORD: &str = "workshop";
+
+/// The private worktree of a target, whose lock is held.
+pub struct Workshop<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// Its top level.
+    pub path: PathBuf,
+    /// Its administrative directory.
+    pub git_dir: PathBuf,
+}
+
+impl<'a> Workshop<'a> {
+    /// The one there is, else a new one at `commit`. Locks of git's that a killed process left in it are gone
+    /// afterwards; what is checked out is as it was.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn open(desk: &Desk<'a>, place: &Place, _held: &FileLock, commit: ObjectId) -> Result<Self> {
+        let worktree = match find(desk.repo, place)? {
+            Some(worktree) => worktree,
+            None => make(desk, place, commit)?,
+        };
+        let shop = Workshop { repo: desk.repo, path: worktree.path, git_dir: worktree.git_dir };
+        shop.remove_locks()?;
+        shop.detach()?;
+        Ok(shop)
+    }
+
+    /// A git command in it that may change something.
+    pub fn git<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Cmd {
+        // A worktree's own gc would only be in the way; the user's next git does it.
+        let quiet = ["-c", "gc.auto=0", "-c", "maintenance.auto=false"];
+        Git::at(&self.path).cmd(quiet).args(args).leaving_others()
+    }
+
+    /// A git command in it that only looks.
+    pub fn look<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Cmd {
+        Git::at(&self.path).cmd(args).poll()
+    }
+
+    /// What is checked out.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn head(&self) -> Result<ObjectId> {
+        if self.repo.has_files_backend()
+            && let Ok(bytes) = std::fs::read(self.git_dir.join("HEAD"))
+            && let Ok(id) = ObjectId::from_hex(bytes.trim())
+        {
+            return Ok(id);
+        }
+        parse_id(self.look(["rev-parse", "--verify", "HEAD"]).line()?.as_bytes())
+    }
+
+    /// The operation under way in it, in git's words.
+    pub fn operation(&self) -> Option<&'static str> {
+        operation_in(&self.git_dir)
+    }
+
+    /// Checks `commit` out, on no branch, whatever was there: nothing of a merge, and no untracked file, is
+    /// left.
+    ///
+    /// # Errors
+    /// If git refuses.
+    pub fn reset(&self, commit: ObjectId) -> Result<()> {
+        match self.operation() {
+            // They would keep their directory, and a later command would run into it.
+            Some(operation @ ("rebase" | "am" | "cherry-pick" | "revert")) => {
+                self.git([operation, "--quit"]).output()?;
+            }
+            Some("bisect") => drop(self.git(["bisect", "reset"]).output()?),
+            _ => {}
+        }
+        self.git(["reset", "--quiet", "--hard", &commit.to_string()]).run()?;
+        self.git(["clean", "-ffdq"]).run().map(drop)
+    }
+
+    /// A branch that somebody has checked out here must not be moved by what we do.
+    fn detach(&self) -> Result<()> {
+        let head = std::fs::read(self.git_dir.join("HEAD")).unwrap_or_default();
+        if self.repo.has_files_backend() && ObjectId::from_hex(head.trim()).is_ok() {
+            return Ok(());
+        }
+        if self.look(["symbolic-ref", "-q", "HEAD"]).output()?.status.success() {
+            let at = self.look(["rev-parse", "--verify", "HEAD"]).line()?;
+            self.git(["update-ref", "--no-deref", "HEAD", &at]).run()?;
+        }
+        Ok(())
+    }
+
+    /// Locks that a git which is dead left behind. Ours is held, and a git that lives holds it with us: so none
+    /// lives here.
+    fn remove_locks(&self) -> Result<()> {
+        remove_locks_in(&self.git_dir)
+    }
+}
+
+fn remove_locks_in(dir: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Submodules are repositories of their own, and their commands may be anybody's.
+        if is_dir && entry.file_name() != "modules" {
+            remove_locks_in(&path)?;
+        } else if !is_dir && path.extension().is_some_and(|e| e == "lock") {
+            std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The private worktree of a target, if there is a usable one.
+///
+/// # Errors
+/// If the worktrees can't be read.
+pub fn find(repo: &Repo, place: &Place) -> Result<Option<Worktree>> {
+    let mut all = repo.worktrees()?.into_iter().filter(|w| w.is_readable());
+    Ok(all.find(|w| target_of(w).as_deref() == Some(place.target.as_str())))
+}
+
+/// The target whose private worktree this is, by full name.
+pub fn target_of(worktree: &Worktree) -> Option<String> {
+    let text = std::fs::read(worktree.git_dir.join(MARK)).ok()?;
+    Some(text.trim().to_str_lossy().into_owned()).filter(|t| !t.is_empty())
+}
+
+/// Makes it. Where it is to be is written first, so that what a killed process left there is known as ours.
+fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
+    let record = place.dir.join(RECORD);
+    if let Ok(bytes) = std::fs::read(&record) {
+        clear(desk, place, &path_from(&bytes))?;
+    }
+    let path = free_path(desk, place)?;
+    atomic::write(&record, path_bytes(&path))?;
+    let home = desk.repo.at_home();
+    let add = || {
+        let add = home.cmd(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
+        add.arg(&path).arg(commit.to_string()).leaving_others().run()
+    };
+    retry(desk.settings.lock_timeout, add)?;
+    let git_dir = desk.repo.worktree_git_dir(&path)?;
+    atomic::write(&git_dir.join(MARK), format!("{}\n", place.target).as_bytes())?;
+    find(desk.repo, place)?
+        .ok_or_else(|| Failure::fatal(format!("could not make a private worktree in '{}'", path.display())))
+}
+
+/// Takes away what is at a place where we began to make one, or had one.
+fn clear(desk: &Desk<'_>, place: &Place, path: &Path) -> Result<()> {
+    half::clear_unreadable(desk, path)?;
+    let worktrees = desk.repo.worktrees()?;
+    let known = worktrees.iter().find(|w| w.path == path);
+    let whose = known.and_then(target_of);
+    if known.is_some_and(|w| w.is_main || w.task.is_some()) || whose.is_some_and(|t| t != place.target) {
+        return Ok(());
+    }
+    if let Some(known) = known {
+        let detached = matches!(known.head, Head::Detached(_) | Head::Unknown);
+        if !detached {
+            return Ok(());
+        }
+        let remove = ["worktree", "remove", "--force", "--force"];
+        let removed = retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run());
+        if removed.is_err() && known.missing {
+            retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(["worktree", "prune"]).run())?;
+        } else {
+            removed?;
+        }
+    }
+    if path.exists() {
+        std::fs::remove_dir_all(path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Beside the tasks' worktrees, hidden, and called after repository and target.
+fn free_path(desk: &Desk<'_>, place: &Place) -> Result<PathBuf> {
+    let repo_name = desk.repo.name();
+    let target = place.name().replace('/', "-");
+    let name = format!(".integrate-{repo_name}-{target}");
+    let user = desk.context.user.clone().unwrap_or_else(|| "user".to_owned());
+    let values = [
+        ("task", name.as_str()),
+        ("type", "task"),
+        ("repo", repo_name.as_str()),
+        ("base", place.name()),
+        ("user", user.as_str()),
+    ];
+    let path = template::expand(&desk.settings.worktree_format, &values)
+        .map_err(|e| e.context("bad value of 'task.worktreeFormat'"))?;
+    let path = normalise(&desk.repo.home().join(path));
+    let numbered = |n: u32| match n {
+        1 => path.clone(),
+        n => path.with_file_name(format!("{}-{n}", path.file_name().unwrap_or_default().to_string_lossy())),
+    };
+    let free = (1..).map(numbered).find(|p| p.symlink_metadata().is_err());
+    Ok(free.expect("one of the numbers is free"))
+}

@@ -48,6 +48,24 @@ fn is_number_with_unit(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// How long something takes, for eyes: `0.4s`, `5s`, `12s`, `3m05s`, `2h07m`.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 if time.subsec_millis() > 0 => format!("{seconds}.{}s", time.subsec_millis() / 100),
+        0..10 => format!("{seconds}s"),
+        10..MINUTE => format!("{seconds}s"),
+        MINUTE..HOUR => format!("{}m{:02}s", seconds / MINUTE, seconds % MINUTE),
+        _ => format!("{}h{:02}m", seconds / HOUR, seconds % HOUR / MINUTE),
+    }
+}
+
+/// A moment in seconds since the epoch, for lines that a program prints as it goes: `2025-01-01T12:00:00Z`.
+pub fn moment(seconds: i64) -> String {
+    let time = gix::date::Time::new(seconds, 0).format(gix::date::time::format::ISO8601_STRICT);
+    time.map(|text| text.replace("+00:00", "Z")).unwrap_or_else(|_| seconds.to_string())
+}
+
 /// The moment before which something is old enough to go, in seconds since the epoch, as for `--expire`.
 ///
 /// It takes the spans of [`parse`] as so long before `now`, `never` (`i64::MIN`: nothing is older), and

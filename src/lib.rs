@@ -16,7 +16,7 @@
 //! - [`commands`]: one file for each subcommand: arguments, domain, rendering. Only here and in `cli` is [`ui`]
 //!   seen.
 //! - [`integrate`]: which tasks, in which order, merged in private and published at once.
-//! - [`schedule`]: sessions, the commands that work on tasks.
+//! - [`schedule`]: sessions, the commands that work on tasks, and the run of many in the order of their graph.
 //! - [`task`]: the domain. It returns values, and reports to an [observer](desk::Observer) meanwhile.
 //! - [`desk`]: what the domain works with: the repository, its settings, the observer; what a new worktree is
 //!   furnished with.

@@ -106,6 +106,8 @@ enum Source {
     Kinds,
     /// Sessions of git config and of the team file.
     Sessions,
+    /// Stages of the team file, several of them with commas in between.
+    Stages,
     /// Some of these words.
     Words(&'static [&'static str]),
     /// Paths.
@@ -135,7 +137,9 @@ const STRATEGY_OPTIONS: &[&str] = &[
 fn source(subcommand: &str, arg: &str) -> Option<Source> {
     use Source::*;
     Some(match (subcommand, arg) {
-        ("add", "tasks") | ("rename", "new") | ("diff", "rest") | ("start", "command") => Free,
+        ("add", "tasks") | ("rename", "new") | ("diff", "rest") | ("start", "command") | ("run", "cmd") => {
+            Free
+        }
         ("", "tasks") => Tasks(&[State::Ready]),
         ("list" | "show" | "log", "tasks" | "task") => Tasks(&State::ALL),
         ("restore", "tasks") => Tasks(&[State::Integrated, State::Dropped]),
@@ -146,6 +150,7 @@ fn source(subcommand: &str, arg: &str) -> Option<Source> {
         (_, "state") => Words(&["open", "blocked", "ready", "integrated", "dropped"]),
         (_, "kind") => Kinds,
         (_, "session") => Sessions,
+        (_, "stages") => Stages,
         (_, "color") => Words(&["always", "never", "auto"]),
         (_, "on_conflict") => Words(&OnConflict::WORDS),
         (_, "strategy_option") => Words(STRATEGY_OPTIONS),
@@ -157,7 +162,7 @@ fn source(subcommand: &str, arg: &str) -> Option<Source> {
         (
             _,
             "title" | "goal" | "assumption" | "blocker" | "next" | "reason" | "priority" | "watch" | "format"
-            | "expire" | "message" | "gpg_sign" | "check",
+            | "expire" | "message" | "gpg_sign" | "check" | "jobs" | "max_load" | "retry" | "timeout",
         ) => Free,
         _ => return None,
     })
@@ -200,6 +205,7 @@ fn with_source(arg: Arg, source: Source, given: Arc<[OsString]>) -> Arg {
         Source::Branches(remote) => arg.add(ArgValueCandidates::new(move || branches(remote))),
         Source::Kinds => arg.add(ArgValueCandidates::new(kinds)),
         Source::Sessions => arg.add(ArgValueCandidates::new(sessions)),
+        Source::Stages => arg.add(ArgValueCandidates::new(stages)),
     }
 }
 
@@ -243,6 +249,11 @@ fn kinds() -> Vec<CompletionCandidate> {
 
 fn sessions() -> Vec<CompletionCandidate> {
     let names = repository().map(|repo| crate::config::session_names(&repo)).unwrap_or_default();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn stages() -> Vec<CompletionCandidate> {
+    let names = repository().map(|repo| crate::config::stage_names(&repo)).unwrap_or_default();
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::task::{
-    add, admin, diff, list, log, note, place, prompt, remove, show, start, state, stop, sync,
+    add, admin, diff, list, log, note, place, prompt, remove, run, show, start, state, stop, sync,
 };
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx, completion, install};
@@ -48,6 +48,7 @@ enum Command {
     /// Print what a worker needs to know about a task
     Prompt(place::Args),
     Start(start::Args),
+    Run(Box<run::Args>),
     Stop(stop::Args),
     Log(log::Args),
     Rm(remove::RemoveArgs),
@@ -86,6 +87,7 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Sync(args) => sync::run(&cx, args),
         Command::Prompt(args) => prompt::run(&cx, args),
         Command::Start(args) => start::run(&cx, args),
+        Command::Run(args) => run::run(&cx, args),
         Command::Stop(args) => stop::run(&cx, args),
         Command::Log(args) => log::run(&cx, args),
         Command::Rm(args) => remove::remove(&cx, args),

@@ -237,6 +237,12 @@ pub fn session_names(repo: &Repo) -> Vec<String> {
     names
 }
 
+/// The stages of the team file, in order; what can't be read has none.
+pub fn stage_names(repo: &Repo) -> Vec<String> {
+    let team = load_team(&team_path(repo), |_| true).ok().flatten();
+    team.into_iter().flat_map(|t| t.stages).map(|stage| stage.name).collect()
+}
+
 /// Where the team file of a repository is.
 fn team_path(repo: &Repo) -> PathBuf {
     repo.main_worktree().or(repo.workdir()).unwrap_or(repo.common_dir()).join(TEAM_FILE)

@@ -63,6 +63,11 @@ pub fn choose(desk: &Desk<'_>, task: &Task, named: Option<&str>, argv: &[OsStrin
 }
 
 impl Chosen {
+    /// A command line of the team file, such as a gate.
+    pub fn line(line: &str) -> Self {
+        Chosen { name: None, from_team: true, source: Source::Line(line.to_owned()) }
+    }
+
     /// The program and its arguments for this task, and the command for eyes.
     ///
     /// # Errors

@@ -4,9 +4,16 @@
 //! starts them in the right place, knows whether they run, keeps what they print, and ends them.
 
 pub mod command;
+pub mod graph;
+pub mod load;
 pub mod log;
 pub mod process;
 pub mod prompt;
+pub mod run;
+pub mod run_plan;
+pub mod run_record;
 pub mod session;
+pub mod stage;
 pub mod supervise;
+pub mod tail;
 pub mod terminal;

@@ -2,7 +2,7 @@
 //!
 //! The format is the one of the interface's "Plan". What is wrong with a plan is said before anything is made of it.
 
-mod order;
+pub mod order;
 
 use std::collections::HashMap;
 

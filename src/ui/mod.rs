@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the streams are written here")]
 
+pub mod board;
 pub mod listing;
 pub mod progress;
 pub mod prompt;
@@ -86,6 +87,11 @@ impl Ui {
     /// Whether standard output is read by a person now.
     pub fn stdout_is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// The width of the terminal that shows standard output; none if it is none.
+    pub fn stdout_width(&self) -> Option<usize> {
+        self.stdout_is_terminal().then(|| usize::from(console::Term::stdout().size().1))
     }
 
     /// Writes a result as it is.

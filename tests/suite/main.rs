@@ -38,6 +38,8 @@ mod remove;
 mod repair;
 mod restore;
 mod restore_states;
+mod run;
+mod run_broken;
 mod session;
 mod session_faults;
 mod session_terminal;

@@ -9,6 +9,7 @@ pub mod note;
 pub mod place;
 pub mod prompt;
 pub mod remove;
+pub mod run;
 pub mod show;
 pub mod start;
 pub mod state;

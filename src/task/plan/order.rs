@@ -4,21 +4,27 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// What a task waits for; tasks are known by their place in the file.
-pub(super) struct Node {
+pub struct Node {
+    /// Those it comes after.
     pub after: Vec<usize>,
+    /// It comes after every task of a lower phase.
     pub phase: Option<u32>,
 }
 
 /// One task of a cycle, which comes after the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub struct Step {
+    /// Which one.
     pub task: usize,
     /// It does so because of its phase, and does not name the next one itself.
     pub by_phase: bool,
 }
 
-/// A stable topological order, or a shortest cycle, told from the first task that names its successor.
-pub(super) fn sort(nodes: &[Node]) -> Result<Vec<usize>, Vec<Step>> {
+/// A stable topological order.
+///
+/// # Errors
+/// A shortest cycle, told from the first task that names its successor.
+pub fn sort(nodes: &[Node]) -> Result<Vec<usize>, Vec<Step>> {
     let graph = Graph::new(nodes);
     let order = graph.order();
     if order.len() < nodes.len() { Err(graph.shortest_cycle()) } else { Ok(order) }

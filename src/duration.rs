@@ -99,6 +99,12 @@ pub fn parse_expiry(text: &str, now: i64) -> Result<i64> {
     })
 }
 
+/// A moment in seconds since the epoch, as lines of a log begin with it: `2026-01-31T12:00:00+00:00`.
+pub fn stamp(seconds: i64) -> String {
+    let time = gix::date::Time::new(seconds, 0);
+    time.format(gix::date::time::format::ISO8601_STRICT).unwrap_or_else(|_| seconds.to_string())
+}
+
 fn git_date(text: &str, now: i64) -> Option<i64> {
     let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
     if !words.clone().all(is_date_word) {

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::task::{
-    add, admin, diff, list, log, note, place, prompt, remove, run, show, start, state, stop, sync,
+    add, admin, diff, list, log, note, place, prompt, remove, run, show, start, state, stop, sync, watch,
 };
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx, completion, install};
@@ -51,6 +51,7 @@ enum Command {
     Run(Box<run::Args>),
     Stop(stop::Args),
     Log(log::Args),
+    Watch(watch::Args),
     Rm(remove::RemoveArgs),
     Restore(remove::RestoreArgs),
     Prune(remove::PruneArgs),
@@ -90,6 +91,7 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Run(args) => run::run(&cx, args),
         Command::Stop(args) => stop::run(&cx, args),
         Command::Log(args) => log::run(&cx, args),
+        Command::Watch(args) => watch::run(&cx, args),
         Command::Rm(args) => remove::remove(&cx, args),
         Command::Restore(args) => remove::restore(&cx, args),
         Command::Prune(args) => remove::prune(&cx, args),

@@ -258,6 +258,14 @@ pub fn last(state_dir: &Path, task: &str) -> Result<Option<Session>> {
     Ok(last.map(|s| Session { task: task.to_owned(), ..s }))
 }
 
+/// A session that has ended, by its number.
+///
+/// # Errors
+/// If its record can't be read.
+pub fn ended(state_dir: &Path, task: &str, number: u64) -> Result<Option<Session>> {
+    read(&dir(state_dir, task).join(format!("{number}.session")))
+}
+
 /// The end of a session that nobody saw.
 pub const UNSEEN: Ended = Ended { at: None, how: How::Unknown, left: 0, lost: 0 };
 

@@ -17,3 +17,4 @@ pub mod stage;
 pub mod supervise;
 pub mod tail;
 pub mod terminal;
+pub mod watch;

@@ -47,3 +47,4 @@ mod state;
 mod sync;
 mod team;
 mod usage;
+mod watch;

@@ -23,9 +23,20 @@ pub use record::{Conflict, MergeResult, Stage};
 /// Fewer merges than this are not worth a second process.
 const MIN_BATCH: usize = 16;
 
-/// Merges onto one commit that one process makes, by place in the list of all.
+/// How merges are forecast.
+#[derive(Clone, Debug, Default)]
+pub struct MergeOptions {
+    /// What `-X` takes; needs git 2.43, see [`Repo::forecasts_with_options`].
+    pub strategy: Vec<String>,
+    /// The commit whose attributes count; without, for each merge the one that is merged onto.
+    pub attributes: Option<ObjectId>,
+    /// Refuse histories without a common commit, as `git merge` does unless it is told otherwise.
+    pub related_only: bool,
+}
+
+/// Merges that one process makes, by place in the list of all.
 struct Batch {
-    onto: ObjectId,
+    attributes: ObjectId,
     places: Vec<usize>,
 }
 
@@ -51,7 +62,9 @@ impl Repo {
             let asked: Vec<_> = open.iter().map(|at| pairs[*at]).collect();
             match Scratch::new(self) {
                 Ok(scratch) => {
-                    for (at, merged) in open.into_iter().zip(self.merge_all(&scratch, &asked)) {
+                    for (at, merged) in
+                        open.into_iter().zip(self.merge_all(&scratch, &asked, &MergeOptions::default()))
+                    {
                         answers[at] = Some(merged.map(|merged| merged.unmerged_paths()));
                     }
                 }
@@ -71,23 +84,53 @@ impl Repo {
     /// If a commit is missing, or there is no place for temporary objects.
     pub fn forecast_merge(&self, ours: ObjectId, theirs: ObjectId) -> Result<MergeResult> {
         let scratch = Scratch::new(self)?;
-        self.merge_all(&scratch, &[(theirs, ours)]).pop().expect("one answer for one pair")
+        self.merge_one(&scratch, ours, theirs, &MergeOptions::default())
     }
 
-    /// Merges each `tip` onto its `onto`, in as many processes as there are processors.
-    pub(super) fn merge_all(
+    /// Whether this git can forecast merges with `-X`.
+    pub fn forecasts_with_options(&self) -> bool {
+        static ANSWER: OnceLock<bool> = OnceLock::new();
+        // Without anything to merge, all that can be wrong is the option.
+        let asked = || self.cmd(["merge-tree", "--write-tree", "--stdin", "-X", "ours"]).stdin("").output();
+        *ANSWER.get_or_init(|| asked().is_ok_and(|output| output.status.success()))
+    }
+
+    /// Merges `theirs` into `ours`.
+    ///
+    /// # Errors
+    /// If a commit is missing.
+    pub fn merge_one(
+        &self,
+        scratch: &Scratch,
+        ours: ObjectId,
+        theirs: ObjectId,
+        options: &MergeOptions,
+    ) -> Result<MergeResult> {
+        let results =
+            self.merge_some(scratch, &[(theirs, ours)], options.attributes.unwrap_or(ours), options);
+        match results? {
+            (mut merged, None) if merged.len() == 1 => Ok(merged.remove(0)),
+            (_, failure) => Err(failure.unwrap_or_else(|| no_answer(theirs))),
+        }
+    }
+
+    /// Merges each tip (first) onto another commit (second), in as many processes as there are processors. Each
+    /// has its own failure.
+    pub fn merge_all(
         &self,
         scratch: &Scratch,
         pairs: &[(ObjectId, ObjectId)],
+        options: &MergeOptions,
     ) -> Vec<Result<MergeResult>> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let batches = batches(pairs, threads);
+        let batches = batches(pairs, options.attributes, threads);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let tips: Vec<_> = batch.places.iter().map(|at| pairs[*at].0).collect();
-                done.extend(batch.places.iter().copied().zip(self.merge_onto(scratch, batch.onto, &tips)));
+                let asked: Vec<_> = batch.places.iter().map(|at| pairs[*at]).collect();
+                let answers = self.merge_batch(scratch, &asked, batch.attributes, options);
+                done.extend(batch.places.iter().copied().zip(answers));
             }
             done
         };
@@ -106,20 +149,25 @@ impl Repo {
     }
 
     /// One process, and another one for what comes after a pair that ended it.
-    fn merge_onto(&self, scratch: &Scratch, onto: ObjectId, tips: &[ObjectId]) -> Vec<Result<MergeResult>> {
-        let mut done: Vec<Result<MergeResult>> = Vec::with_capacity(tips.len());
-        while done.len() < tips.len() {
-            let rest = &tips[done.len()..];
-            let (merged, failure) = match self.merge_some(scratch, onto, rest) {
+    fn merge_batch(
+        &self,
+        scratch: &Scratch,
+        pairs: &[(ObjectId, ObjectId)],
+        attributes: ObjectId,
+        options: &MergeOptions,
+    ) -> Vec<Result<MergeResult>> {
+        let mut done: Vec<Result<MergeResult>> = Vec::with_capacity(pairs.len());
+        while done.len() < pairs.len() {
+            let rest = &pairs[done.len()..];
+            let (merged, failure) = match self.merge_some(scratch, rest, attributes, options) {
                 Ok(answer) => answer,
                 Err(failure) => (Vec::new(), Some(failure)),
             };
             let ended = merged.len() < rest.len();
             done.extend(merged.into_iter().take(rest.len()).map(Ok));
             if ended {
-                done.push(Err(failure.unwrap_or_else(|| {
-                    Failure::fatal(format!("git merge-tree gave no answer for {}", rest[0]))
-                })));
+                let (tip, _) = pairs[done.len()];
+                done.push(Err(failure.unwrap_or_else(|| no_answer(tip))));
             }
         }
         done
@@ -129,15 +177,18 @@ impl Repo {
     fn merge_some(
         &self,
         scratch: &Scratch,
-        onto: ObjectId,
-        tips: &[ObjectId],
+        pairs: &[(ObjectId, ObjectId)],
+        attributes: ObjectId,
+        options: &MergeOptions,
     ) -> Result<(Vec<MergeResult>, Option<Failure>)> {
         interrupt::check()?;
-        let script: String = tips.iter().map(|tip| format!("{onto} {tip}\n")).collect();
-        let cmd = self.with_attributes_of(scratch, onto)?;
+        let script: String = pairs.iter().map(|(tip, onto)| format!("{onto} {tip}\n")).collect();
+        let cmd = self.with_attributes_of(scratch, attributes)?;
         let cmd = cmd.args(["merge-tree", "--write-tree", "--stdin", "-z"]);
+        let cmd = if options.related_only { cmd } else { cmd.arg("--allow-unrelated-histories") };
+        let cmd = cmd.args(options.strategy.iter().map(|option| format!("-X{option}")));
         // git before 2.49 prints only at the end, so all is sent first and the pipe closed.
-        let output = scratch.lend(cmd.arg("--allow-unrelated-histories")).poll().stdin(script).output()?;
+        let output = scratch.lend(cmd).poll().stdin(script).output()?;
         let merged = record::parse(&output.stdout)?;
         let failure = (!output.status.success()).then(|| output.into_failure());
         Ok((merged, failure))
@@ -175,14 +226,19 @@ fn has_attr_source(repo: &Repo) -> bool {
     })
 }
 
-/// All merges onto one commit together, but not so many that another processor has nothing to do.
-fn batches(pairs: &[(ObjectId, ObjectId)], processors: usize) -> Vec<Batch> {
-    let mut by_onto: Vec<usize> = (0..pairs.len()).collect();
-    by_onto.sort_by_key(|at| pairs[*at].1);
+fn no_answer(tip: ObjectId) -> Failure {
+    Failure::fatal(format!("git merge-tree gave no answer for {tip}"))
+}
+
+/// All merges with the same attributes together, but not so many that another processor has nothing to do.
+fn batches(pairs: &[(ObjectId, ObjectId)], attributes: Option<ObjectId>, processors: usize) -> Vec<Batch> {
+    let of = |at: usize| attributes.unwrap_or(pairs[at].1);
+    let mut places: Vec<usize> = (0..pairs.len()).collect();
+    places.sort_by_key(|at| of(*at));
     let size = pairs.len().div_ceil(processors).max(MIN_BATCH);
-    by_onto
-        .chunk_by(|a, b| pairs[*a].1 == pairs[*b].1)
+    places
+        .chunk_by(|a, b| of(*a) == of(*b))
         .flat_map(|same| same.chunks(size))
-        .map(|places| Batch { onto: pairs[places[0]].1, places: places.to_vec() })
+        .map(|places| Batch { attributes: of(places[0]), places: places.to_vec() })
         .collect()
 }

@@ -8,6 +8,8 @@
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
+use super::forecast::MergeOptions;
+use super::graph::AheadBehind;
 use super::scratch::Scratch;
 use super::{Repo, parse_id};
 use crate::error::{OrFatal, Result};
@@ -30,6 +32,15 @@ pub enum Landed {
     No,
 }
 
+/// A commit to be put on top of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// It.
+    pub commit: ObjectId,
+    /// What its change is against; none for the first commit of a history.
+    pub parent: Option<ObjectId>,
+}
+
 impl Repo {
     /// Whether what `tip` has since `start` is in `base`.
     ///
@@ -43,19 +54,10 @@ impl Repo {
     /// # Errors
     /// If a commit is missing, or git can't be asked.
     pub fn landed(&self, tip: ObjectId, start: Option<ObjectId>, base: ObjectId) -> Result<Landed> {
-        if start.is_some_and(|start| start == tip) {
-            return Ok(Landed::Empty);
-        }
-        let pairs: Vec<_> = std::iter::once(base).chain(start).map(|other| (tip, other)).collect();
-        let mut apart = self.ahead_behind(&pairs).into_iter();
-        let of_base = apart.next().expect("one answer for each pair")?;
-        // A start that was pruned says nothing.
-        if apart.next().and_then(Result::ok).is_some_and(|of_start| of_start.ahead == 0) {
-            return Ok(Landed::Empty);
-        }
-        if of_base.ahead == 0 {
-            let is_fresh = start.is_none() && self.is_on_line_of(tip, base, of_base.behind)?;
-            return Ok(if is_fresh { Landed::Empty } else { Landed::Merged });
+        if let Some(landed) =
+            self.landed_in_graph(&[(tip, start)], base).pop().expect("one answer for one")?
+        {
+            return Ok(landed);
         }
         let Some(fork) = self.merge_base(tip, base)? else { return Ok(Landed::No) };
         let tree = self.tree_of(tip)?;
@@ -70,9 +72,49 @@ impl Repo {
         // What a merge on the branch changed of its own has no patch id, so a branch with merges is compared
         // as a whole only; and a branch of one commit is that commit.
         let is_linear = self.is_linear(tip, base)?;
+        let is_one_commit = is_linear && self.is_child_of(tip, fork)?;
         let found = (is_linear && self.cherry(&scratch, tip, base)?)
-            || ((!is_linear || of_base.ahead > 1) && self.is_squashed(&scratch, tip, tree, fork, base)?);
+            || (!is_one_commit && self.is_squashed(&scratch, tip, tree, fork, base)?);
         Ok(if found { Landed::PatchId } else { Landed::No })
+    }
+
+    /// What the graph alone says of each tip and its start: [`Landed::Empty`] or [`Landed::Merged`], in one walk for
+    /// all; none where more has to be looked at.
+    ///
+    /// # Errors
+    /// As [`Repo::landed`], each tip with its own.
+    pub fn landed_in_graph(
+        &self,
+        tips: &[(ObjectId, Option<ObjectId>)],
+        base: ObjectId,
+    ) -> Vec<Result<Option<Landed>>> {
+        let of_base: Vec<_> = tips.iter().map(|(tip, _)| (*tip, base)).collect();
+        let of_start: Vec<_> = tips.iter().filter_map(|(tip, start)| Some((*tip, (*start)?))).collect();
+        let of_base = self.ahead_behind(&of_base);
+        let mut of_start = self.ahead_behind(&of_start).into_iter();
+        let look = |((tip, start), of_base): (&(ObjectId, Option<ObjectId>), Result<AheadBehind>)| {
+            let of_start = start.and_then(|_| of_start.next());
+            if *start == Some(*tip) {
+                return Ok(Some(Landed::Empty));
+            }
+            let of_base = of_base?;
+            // A start that was pruned says nothing.
+            if of_start.and_then(Result::ok).is_some_and(|of_start| of_start.ahead == 0) {
+                return Ok(Some(Landed::Empty));
+            }
+            if of_base.ahead > 0 {
+                return Ok(None);
+            }
+            let is_fresh = start.is_none() && self.is_on_line_of(*tip, base, of_base.behind)?;
+            Ok(Some(if is_fresh { Landed::Empty } else { Landed::Merged }))
+        };
+        tips.iter().zip(of_base).map(look).collect()
+    }
+
+    fn is_child_of(&self, commit: ObjectId, parent: ObjectId) -> Result<bool> {
+        let gix = self.gix();
+        let found = gix.find_commit(commit).or_fatal(|| format!("could not read commit {commit}"))?;
+        Ok(found.parent_ids().any(|id| id == parent))
     }
 
     /// Whether `commit` is among the first parents of `base`, which are at most `steps` away.
@@ -80,12 +122,6 @@ impl Repo {
         let range = format!("--max-count={}", steps + 1);
         let line = self.cmd(["rev-list", "--first-parent", &range, &base.to_string(), "--"]).poll().run()?;
         Ok(line.lines().any(|id| parse_id(id).is_ok_and(|id| id == commit)))
-    }
-
-    fn tree_of(&self, commit: ObjectId) -> Result<ObjectId> {
-        let gix = self.gix();
-        let found = gix.find_commit(commit).or_fatal(|| format!("could not read commit {commit}"))?;
-        Ok(found.tree_id().or_fatal(|| format!("could not read commit {commit}"))?.detach())
     }
 
     /// Whether a commit of the base had this tree since the branches parted: a squash onto a base that had not
@@ -97,7 +133,7 @@ impl Repo {
     }
 
     fn changes_nothing(&self, scratch: &Scratch, tip: ObjectId, base: ObjectId) -> Result<bool> {
-        let merged = self.merge_all(scratch, &[(tip, base)]).pop().expect("one answer for one pair")?;
+        let merged = self.merge_one(scratch, base, tip, &MergeOptions::default())?;
         Ok(merged.clean && merged.tree == self.tree_of(base)?)
     }
 
@@ -126,6 +162,25 @@ impl Repo {
         }
         let squashed = cmd.stdin(format!("{tip}\n")).run()?;
         self.cherry(scratch, parse_id(squashed.trim_ascii())?, base)
+    }
+
+    /// The commits that `git rebase` would put on top of `onto`, in that order: no merges, and none whose change
+    /// `onto` has already.
+    ///
+    /// # Errors
+    /// If a commit is missing.
+    pub fn commits_to_pick(&self, scratch: &Scratch, onto: ObjectId, tip: ObjectId) -> Result<Vec<Pick>> {
+        let range = format!("{onto}...{tip}");
+        let options =
+            ["rev-list", "--reverse", "--topo-order", "--no-merges", "--cherry-pick", "--right-only"];
+        let cmd = self.cmd(options).args(["--parents", &range, "--"]);
+        let listed = scratch.lend(cmd).poll().run()?;
+        let pick = |line: &[u8]| {
+            let mut ids = line.split(|byte| *byte == b' ');
+            let commit = parse_id(ids.next().unwrap_or_default())?;
+            Ok(Pick { commit, parent: ids.next().map(parse_id).transpose()? })
+        };
+        listed.lines().map(pick).collect()
     }
 
     /// Whether each commit that the tip has and the base has not has a twin in the base.

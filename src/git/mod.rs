@@ -1,12 +1,14 @@
 //! Everything that touches git: gix reads, git itself writes whatever has hooks, filters, drivers, signing or
 //! submodules behind it.
 
+pub mod changes;
 pub mod diff;
 pub mod forecast;
 pub mod graph;
 pub mod landed;
 pub mod process;
 pub mod refs;
+pub mod rerere;
 pub mod scratch;
 pub mod snapshot;
 pub mod status;

@@ -20,6 +20,8 @@ pub use kept::keeping_open;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -185,13 +187,22 @@ impl Cmd {
     pub fn output(mut self) -> Result<Output> {
         let name = self.name();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { self.no_input() });
+        // Not a pipe: a child that ends without having read would kill us by SIGPIPE, which has its default
+        // action so that a reader of our own output can end us. A socket of the standard library doesn't raise it.
+        let (ours, theirs) = match self.stdin {
+            Some(_) => UnixStream::pair().map(|(ours, theirs)| (Some(ours), OwnedFd::from(theirs).into())),
+            None => Ok((None, self.no_input())),
+        }
+        .or_fatal(|| format!("cannot run {name}"))?;
+        self.command.stdin(theirs);
         let mut child = self.command.spawn().or_fatal(|| format!("cannot run {name}"))?;
+        // As long as the child's end is open here too, nobody sees that the child is gone.
+        self.command.stdin(Stdio::null());
         // A writer of its own: a child that prints before it has read everything would block us both.
-        let writer = self.stdin.map(|bytes| {
-            let mut pipe = child.stdin.take().expect("stdin was asked to be a pipe");
-            std::thread::spawn(move || pipe.write_all(&bytes))
-        });
+        let writer = self
+            .stdin
+            .zip(ours)
+            .map(|(bytes, mut socket)| std::thread::spawn(move || socket.write_all(&bytes)));
         let stdout = Reader::of(child.stdout.take().expect("stdout was asked to be a pipe"));
         let stderr = Reader::of(child.stderr.take().expect("stderr was asked to be a pipe"));
         let status = child.wait().or_fatal(|| format!("cannot wait for {name}"))?;
@@ -428,6 +439,17 @@ mod tests {
         let daemon = String::from_utf8(output.stdout.clone()).unwrap();
         run_shell("kill $1", &[OsStr::new(daemon.trim())]).unwrap();
         assert_eq!((output.code(), output.stderr.as_slice()), (3, b"failed\n".as_slice()));
+    }
+
+    #[test]
+    fn much_input_arrives_whole_or_is_not_missed() {
+        let much = vec![b'x'; 3 << 20];
+        let run = |script| {
+            let cmd = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>());
+            cmd.stdin(much.clone()).output().unwrap()
+        };
+        assert_eq!(run("wc -c").stdout, b"3145728\n");
+        assert_eq!(run("exit 3").code(), 3);
     }
 
     #[test]

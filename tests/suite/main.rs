@@ -24,6 +24,8 @@ mod generated;
 mod harness;
 mod hostile;
 mod install;
+mod integrate_equals;
+mod integrate_plan;
 mod integrate_run;
 mod layers;
 mod list;

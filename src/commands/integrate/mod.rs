@@ -4,6 +4,7 @@ pub mod args;
 pub mod plan;
 pub mod preview;
 pub mod report;
+pub mod result;
 pub mod resume;
 pub mod start;
 pub mod status;
@@ -14,6 +15,7 @@ pub use args::Args;
 
 use crate::commands::Cx;
 use crate::error::Result;
+use crate::integrate::plan::Request;
 
 /// Runs it.
 ///
@@ -42,5 +44,18 @@ impl crate::integrate::conflict::Resolver for Nobody {
         _stopped: &crate::integrate::conflict::Stopped<'_>,
     ) -> Result<crate::integrate::conflict::Decision> {
         Ok(crate::integrate::conflict::Decision::Stop)
+    }
+}
+
+/// What the options and the settings together ask for.
+pub fn request(cx: &Cx, args: &Args) -> Request {
+    let settings = &cx.settings.integrate;
+    Request {
+        tasks: args.tasks.clone(),
+        into: args.into.clone(),
+        ff: args.ff().unwrap_or(settings.ff),
+        message: args.message.clone().or_else(|| settings.message.clone()),
+        strategy: args.strategy_option.clone(),
+        scope: settings.scope,
     }
 }

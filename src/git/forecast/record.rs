@@ -4,7 +4,7 @@
 //! entries alone they cannot be told.
 
 use gix::ObjectId;
-use gix::bstr::{BStr, BString, ByteSlice};
+use gix::bstr::{BStr, BString, ByteSlice, ByteVec};
 
 use crate::error::{Failure, Result};
 use crate::git::parse_id;
@@ -52,6 +52,32 @@ impl MergeResult {
         let mut paths: Vec<BString> = self.stages.iter().map(|stage| stage.path.clone()).collect();
         paths.dedup();
         paths
+    }
+}
+
+impl MergeResult {
+    /// Calls the sides by names, where `git merge-tree` had nothing but commits: in messages, and in the paths of
+    /// files that a side's name was added to because something else is in their place.
+    ///
+    /// `git merge` calls the commit it merges onto `HEAD`.
+    pub fn name_sides(&mut self, ours: (ObjectId, &str), theirs: (ObjectId, &str)) {
+        let sides = [(ours.0.to_string(), ours.1), (theirs.0.to_string(), theirs.1)];
+        let rename = |path: &mut BString| {
+            for (commit, name) in &sides {
+                // As add_flattened_path() in git's merge-ort.c.
+                let (old, new) = (format!("~{commit}"), format!("~{}", name.replace('/', "_")));
+                if let Some(at) = path.rfind(&old) {
+                    path.replace_range(at..at + old.len(), new);
+                }
+            }
+        };
+        self.stages.iter_mut().for_each(|stage| rename(&mut stage.path));
+        for conflict in &mut self.conflicts {
+            conflict.paths.iter_mut().for_each(rename);
+            for (commit, name) in &sides {
+                conflict.message = conflict.message.replace(commit.as_str(), name);
+            }
+        }
     }
 }
 

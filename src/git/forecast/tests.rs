@@ -72,7 +72,12 @@ fn one_bad_pair_does_not_spoil_the_batch() {
     assert!(answers[0].is_ok() && answers[1].is_err() && answers[2].is_ok());
     // The same where it is git that meets it.
     let scratch = Scratch::new(&repo).unwrap();
-    let answers = repo.merge_onto(&scratch, onto, &[tip, gone, tip, gone]);
+    let answers = repo.merge_batch(
+        &scratch,
+        &[(tip, onto), (gone, onto), (tip, onto), (gone, onto)],
+        onto,
+        &MergeOptions::default(),
+    );
     let good: Vec<_> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(good, [true, false, true, false]);
 }
@@ -104,7 +109,7 @@ fn many_pairs_are_answered_in_order() {
     for (n, paths) in conflicts(&sandbox, &pairs).into_iter().enumerate() {
         assert_eq!(paths.len(), usize::from(n % 3 == 0), "{n}");
     }
-    assert_eq!(batches(&pairs, 2).len(), 2);
-    assert_eq!(batches(&pairs[..20], 2).len(), 2);
-    assert_eq!(batches(&pairs[..16], 2).len(), 1);
+    assert_eq!(batches(&pairs, None, 2).len(), 2);
+    assert_eq!(batches(&pairs[..20], None, 2).len(), 2);
+    assert_eq!(batches(&pairs[..16], None, 2).len(), 1);
 }

@@ -21,6 +21,12 @@ const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
+/// A Ctrl-C is for the program that has the terminal.
+static LEFT_TO_ANOTHER: AtomicBool = AtomicBool::new(false);
+
+/// Something else than a Ctrl-C asked us to stop.
+static MUST_END: AtomicBool = AtomicBool::new(false);
+
 /// From now on SIGINT, SIGTERM and SIGHUP only set the flag; one that comes later ends the process at once.
 pub fn watch() {
     REQUESTED.get_or_init(|| {
@@ -34,6 +40,11 @@ pub fn watch() {
             std::thread::spawn(move || {
                 let mut first: Option<Instant> = None;
                 for signal in signals.forever() {
+                    if signal != SIGINT {
+                        MUST_END.store(true, Ordering::Relaxed);
+                    } else if LEFT_TO_ANOTHER.load(Ordering::Relaxed) {
+                        continue;
+                    }
                     if first.get_or_insert_with(Instant::now).elapsed() > SAME_REQUEST {
                         let _ = signal_hook::low_level::emulate_default_handler(signal);
                     }
@@ -60,6 +71,18 @@ pub fn channel() -> Result<Receiver<()>> {
         }
     });
     Ok(told)
+}
+
+/// Runs what has the terminal meanwhile, such as an editor: a Ctrl-C there is not for us, as git has it. Nothing may
+/// have been [requested] yet, and signals are [watched](watch).
+pub fn leave_to<T>(other: impl FnOnce() -> T) -> T {
+    LEFT_TO_ANOTHER.store(true, Ordering::Relaxed);
+    let done = other();
+    if let Some(flag) = REQUESTED.get() {
+        flag.store(MUST_END.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    LEFT_TO_ANOTHER.store(false, Ordering::Relaxed);
+    done
 }
 
 /// Whether the user asked us to stop.

@@ -304,6 +304,17 @@ impl Cmd {
         }
     }
 
+    /// Runs it with the terminal handed over, but for what it prints: that goes to our standard error, because
+    /// standard output is for results only.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn on_terminal(mut self) -> Result<ExitStatus> {
+        let name = self.name();
+        self.command.stdout(Stdio::from(std::io::stderr()));
+        self.command.status().or_fatal(|| format!("cannot run {name}"))
+    }
+
     /// Runs it with the terminal handed over: all three streams are ours.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod action;
 mod content;
+pub mod difference;
 pub mod markers;
 pub mod model;
 mod records;
@@ -15,6 +16,7 @@ mod step;
 pub use action::{Action, actions, apply};
 pub use content::MergedText;
 pub use model::{Conflict, Kind, conflicts};
+pub use rerere::replayed;
 pub use saved::Saved;
 
 use std::path::PathBuf;

@@ -136,6 +136,25 @@ impl Ui {
         self.err_lines("", &escape_controls_multiline(message.as_bytes()), None);
     }
 
+    /// Writes lines for a person's eyes to standard error as they are: what came from elsewhere was escaped before.
+    pub fn show(&self, lines: &str) {
+        self.err_lines("", lines.trim_end_matches('\n'), None);
+    }
+
+    /// Text in a style, where standard error is coloured.
+    pub fn styled(&self, style: &Style, text: &str) -> String {
+        match self.color_err {
+            true => style.clone().force_styling(true).apply_to(text).to_string(),
+            false => text.to_owned(),
+        }
+    }
+
+    /// The width of the terminal in columns.
+    pub fn width(&self) -> usize {
+        const USUAL: usize = 80;
+        console::Term::stderr().size_checked().map_or(USUAL, |(_, columns)| columns.into())
+    }
+
     /// A warning.
     pub fn warning(&self, message: &str) {
         self.err_lines("warning: ", &escape_controls(message.as_bytes()), Some(Style::new().yellow()));

@@ -24,6 +24,7 @@ mod generated;
 mod harness;
 mod hostile;
 mod install;
+mod integrate_conflicts;
 mod integrate_equals;
 mod integrate_plan;
 mod integrate_run;

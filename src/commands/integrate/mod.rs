@@ -1,6 +1,7 @@
 //! `git integrate`.
 
 pub mod args;
+pub mod dialogue;
 pub mod plan;
 pub mod preview;
 pub mod report;
@@ -15,7 +16,9 @@ pub use args::Args;
 
 use crate::commands::Cx;
 use crate::error::Result;
+use crate::integrate::conflict::Resolver;
 use crate::integrate::plan::Request;
+use dialogue::Dialogue;
 
 /// Runs it.
 ///
@@ -31,20 +34,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 }
 
 /// Who decides a conflict that is to be asked about.
-fn resolver(_cx: &Cx) -> Box<dyn crate::integrate::conflict::Resolver + '_> {
-    Box::new(Nobody)
-}
-
-/// Nobody is there to decide.
-struct Nobody;
-
-impl crate::integrate::conflict::Resolver for Nobody {
-    fn resolve(
-        &mut self,
-        _stopped: &crate::integrate::conflict::Stopped<'_>,
-    ) -> Result<crate::integrate::conflict::Decision> {
-        Ok(crate::integrate::conflict::Decision::Stop)
-    }
+fn resolver(cx: &Cx) -> Box<dyn Resolver + '_> {
+    Box::new(Dialogue::new(&cx.ui))
 }
 
 /// What the options and the settings together ask for.

@@ -6,8 +6,27 @@
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::Stopped;
+use super::model::settled;
 use crate::error::Result;
+use crate::git::unmerged::{Unmerged, Version};
 use crate::paths::path_from;
+
+/// The paths that git has resolved and added by itself, from recorded resolutions: `rerere.autoupdate`.
+///
+/// # Errors
+/// If git can't say.
+pub fn replayed(stopped: &Stopped<'_>) -> Result<Vec<BString>> {
+    if !stopped.records_resolutions()? {
+        return Ok(Vec::new());
+    }
+    let waiting = stopped.to_be_recorded()?;
+    let was_text = |entry: &Unmerged| {
+        let is_file = |version: Option<Version>| version.is_some_and(|v| !v.is_link() && !v.is_submodule());
+        is_file(entry.ours) && is_file(entry.theirs)
+    };
+    let settled = settled(stopped)?.into_iter().filter(was_text).map(|entry| entry.path);
+    Ok(settled.filter(|path| !waiting.contains(path)).collect())
+}
 
 impl Stopped<'_> {
     /// Whether git records resolutions here: `rerere.enabled`, or if that isn't set, because it has done so before.

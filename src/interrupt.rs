@@ -17,6 +17,9 @@ use crate::error::{Failure, OrFatal, Result};
 /// us, and `git`, which waits for us, hands on what it got.
 const SAME_REQUEST: Duration = Duration::from_millis(500);
 
+/// How long `git` may take to hand a signal on.
+const HANDED_ON: Duration = Duration::from_millis(100);
+
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -78,7 +81,9 @@ pub fn channel() -> Result<Receiver<()>> {
 pub fn leave_to<T>(other: impl FnOnce() -> T) -> T {
     LEFT_TO_ANOTHER.store(true, Ordering::Relaxed);
     let done = other();
-    if let Some(flag) = REQUESTED.get() {
+    if let Some(flag) = REQUESTED.get().filter(|flag| flag.load(Ordering::Relaxed)) {
+        // `git`, which waits for us, got it too and hands it on.
+        std::thread::sleep(HANDED_ON);
         flag.store(MUST_END.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     LEFT_TO_ANOTHER.store(false, Ordering::Relaxed);

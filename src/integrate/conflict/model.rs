@@ -136,9 +136,13 @@ pub fn conflicts(stopped: &Stopped<'_>) -> Result<Vec<Conflict>> {
             messages: vec![record.message.clone()],
         });
     }
+    let rank = |conflict: &Conflict| {
+        // Older versions of git call it content.
+        let label = if conflict.kind == Kind::Submodule { "submodule" } else { conflict.label.as_str() };
+        RANK.iter().position(|known| *known == label).unwrap_or(RANK.len())
+    };
     // A stable sort: within one kind git's order stays.
-    found
-        .sort_by_key(|conflict| RANK.iter().position(|known| *known == conflict.label).unwrap_or(RANK.len()));
+    found.sort_by_key(rank);
     Ok(found)
 }
 

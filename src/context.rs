@@ -115,6 +115,24 @@ impl Context {
         found.or_else(|| program.parent().map(PathBuf::from)).ok_or(std::io::ErrorKind::NotFound.into())
     }
 
+    /// Who this is, for others: `user@host:process`.
+    pub fn who(&self) -> String {
+        let read = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+        let host =
+            read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).filter(|h| !h.is_empty());
+        let user = self.user.as_deref().unwrap_or("user");
+        format!("{user}@{}:{}", host.as_deref().unwrap_or("localhost"), std::process::id())
+    }
+
+    /// Sixteen hexadecimal digits that nobody else gets: the system seeds them anew for each process.
+    pub fn token(&self) -> String {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = std::hash::RandomState::new().build_hasher();
+        hasher.write_u32(std::process::id());
+        hasher.write_i64(self.now());
+        format!("{:016x}", hasher.finish())
+    }
+
     /// Seconds since the epoch.
     pub fn now(&self) -> i64 {
         self.fixed_now.unwrap_or_else(|| {

@@ -17,7 +17,8 @@
 //!   seen.
 //! - [`integrate`]: which tasks, in which order, merged in private and published at once.
 //! - [`schedule`]: sessions, the commands that work on tasks, and the run of many in the order of their graph.
-//! - [`task`]: the domain. It returns values, and reports to an [observer](desk::Observer) meanwhile.
+//! - [`task`] and [`pool`]: the domain, which don't know each other. It returns values, and reports to an
+//!   [observer](desk::Observer) meanwhile.
 //! - [`desk`]: what the domain works with: the repository, its settings, the observer; what a new worktree is
 //!   furnished with.
 //! - [`config`]: git config and the team file, resolved once into typed settings.
@@ -51,6 +52,7 @@ pub mod git;
 pub mod integrate;
 pub mod interrupt;
 pub mod paths;
+pub mod pool;
 pub mod schedule;
 pub mod store;
 pub mod task;

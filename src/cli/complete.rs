@@ -20,6 +20,7 @@ use crate::commands::completion::{self, Shell};
 use crate::commands::integrate::args::OnConflict;
 use crate::context::Context;
 use crate::git::Repo;
+use crate::pool::{Pool, Slot};
 use crate::task::record::Tasks;
 use crate::task::{State, Task};
 use crate::text::escape_controls;
@@ -110,6 +111,10 @@ enum Source {
     Stages,
     /// Some of these words.
     Words(&'static [&'static str]),
+    /// Slots of the pool, and tasks that have one.
+    Slots,
+    /// Leases of slots.
+    Leases,
     /// Paths.
     Paths(ValueHint),
     /// Plan files, and directories on the way.
@@ -144,6 +149,9 @@ fn source(subcommand: &str, arg: &str) -> Option<Source> {
         ("list" | "show" | "log", "tasks" | "task") => Tasks(&State::ALL),
         ("restore", "tasks") => Tasks(&[State::Integrated, State::Dropped]),
         ("reopen", "tasks") => Tasks(&[State::Blocked, State::Ready, State::Integrated]),
+        (_, "what") => Slots,
+        (_, "lease") => Leases,
+        (_, "count" | "holder" | "ttl" | "wait") => Free,
         (_, "tasks" | "task" | "after") => Tasks(LIVE),
         (_, "branch" | "into") => Branches(false),
         (_, "base" | "track") => Branches(true),
@@ -203,6 +211,8 @@ fn with_source(arg: Arg, source: Source, given: Arc<[OsString]>) -> Arg {
         })),
         Source::Tasks(states) => arg.add(ArgValueCandidates::new(move || tasks(states, &given))),
         Source::Branches(remote) => arg.add(ArgValueCandidates::new(move || branches(remote))),
+        Source::Slots => arg.add(ArgValueCandidates::new(slots)),
+        Source::Leases => arg.add(ArgValueCandidates::new(leases)),
         Source::Kinds => arg.add(ArgValueCandidates::new(kinds)),
         Source::Sessions => arg.add(ArgValueCandidates::new(sessions)),
         Source::Stages => arg.add(ArgValueCandidates::new(stages)),
@@ -237,6 +247,28 @@ fn about(task: &Task) -> String {
 fn branches(remote: bool) -> Vec<CompletionCandidate> {
     let names = repository().and_then(|repo| repo.branch_names(remote).ok()).unwrap_or_default();
     names.into_iter().map(|name| CompletionCandidate::new(OsString::from_vec(name.into()))).collect()
+}
+
+/// The slots, each with who has it, and the tasks that have one.
+fn slots() -> Vec<CompletionCandidate> {
+    let mut candidates = Vec::new();
+    for slot in all_slots() {
+        let who = slot.lease.as_ref().map_or("idle", |lease| lease.holder.as_str());
+        let help = escape_controls(slot.task.as_deref().unwrap_or(who).as_bytes());
+        candidates.push(CompletionCandidate::new(&slot.name).help(Some(help.into())));
+        candidates.extend(slot.task.map(|task| CompletionCandidate::new(task).help(Some("its slot".into()))));
+    }
+    candidates
+}
+
+fn leases() -> Vec<CompletionCandidate> {
+    let held = all_slots().into_iter().filter_map(|slot| Some((slot.lease?, slot.name)));
+    held.map(|(lease, slot)| CompletionCandidate::new(lease.id).help(Some(format!("slot {slot}").into())))
+        .collect()
+}
+
+fn all_slots() -> Vec<Slot> {
+    repository().and_then(|repo| Pool::read(&repo).ok()).unwrap_or_default().slots
 }
 
 fn kinds() -> Vec<CompletionCandidate> {

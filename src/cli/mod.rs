@@ -4,6 +4,7 @@
 
 mod complete;
 mod integrate;
+mod pool;
 mod task;
 mod usage;
 
@@ -36,14 +37,12 @@ impl Program {
     pub fn command(self) -> clap::Command {
         let (name, command) = match self {
             Program::Task => ("git task", task::Cli::command()),
-            Program::Pool => ("git pool", stub("pool", HAND_OUT)),
+            Program::Pool => ("git pool", pool::Cli::command()),
             Program::Integrate => ("git integrate", integrate::Cli::command()),
         };
         usage::as_git_parses(command, name)
     }
 }
-
-const HAND_OUT: &str = "hand out worktrees made ahead of need";
 
 /// Runs a program with the arguments of this process: completion, or parse, context, dispatch, report.
 pub fn run(program: Program) -> ExitCode {
@@ -58,7 +57,7 @@ pub fn run(program: Program) -> ExitCode {
     }
     ExitCode::from(match program {
         Program::Task => dispatch(program, &args, task::run),
-        Program::Pool => not_yet(program, &args, "pool", HAND_OUT),
+        Program::Pool => dispatch(program, &args, pool::run),
         Program::Integrate => dispatch(program, &args, integrate::run),
     })
 }
@@ -136,26 +135,6 @@ fn print(asked: &clap::Error, code: u8) -> u8 {
         Err(failure) => {
             Ui::plain().failure(&failure);
             failure.kind.exit_code()
-        }
-    }
-}
-
-/// The command line of a program that doesn't work yet.
-fn stub(name: &'static str, purpose: &str) -> clap::Command {
-    clap::Command::new(format!("git-{name}"))
-        .bin_name(format!("git {name}"))
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(format!("This will {purpose}. It does nothing more than this help yet."))
-}
-
-/// The program that doesn't work yet says so.
-fn not_yet(program: Program, args: &[OsString], name: &str, purpose: &str) -> u8 {
-    match program.command().try_get_matches_from(args) {
-        Err(error) => instead_of_running(program, &error, args),
-        Ok(_) => {
-            let message = format!("'git {name}' does nothing yet; it will {purpose}");
-            Ui::plain().failure(&Failure::fatal(message));
-            Kind::Fatal.exit_code()
         }
     }
 }

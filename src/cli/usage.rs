@@ -12,6 +12,7 @@ const FORMS: &[(&str, &[&str])] = &[
         "git integrate",
         &["[<options>] [<task>...]", "(--continue | --skip | --abort | --quit)", "(--status | --undo)"],
     ),
+    ("git pool", &["[<options>]", "[<options>] <command> [<args>]"]),
     ("git task add", &["[<options>] <task>...", "[<options>] --from <plan.toml>"]),
 ];
 

@@ -1,10 +1,15 @@
 //! What tasks and slots have in common: the surroundings that every operation works in, and what a new
 //! worktree is furnished with.
 
+pub mod alive;
+pub mod clean;
 pub mod copy;
+pub mod half;
+pub mod mark;
 pub mod pid;
 pub mod session;
 pub mod setup;
+pub mod slot;
 pub mod template;
 
 use crate::config::Settings;

@@ -55,6 +55,7 @@ const LOCAL_ENV_VARS: &[&str] = &[
 pub struct Git {
     dir: PathBuf,
     git_dir: Option<PathBuf>,
+    index: Option<PathBuf>,
 }
 
 impl Git {
@@ -62,17 +63,23 @@ impl Git {
     /// that is an error, where looking upwards could find the repository around it.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
-        Git { git_dir: Some(dir.join(".git")), dir }
+        Git { git_dir: Some(dir.join(".git")), dir, index: None }
     }
 
     /// git looks for the repository from `dir` upwards.
     pub fn discovering(dir: impl Into<PathBuf>) -> Self {
-        Git { dir: dir.into(), git_dir: None }
+        Git { dir: dir.into(), git_dir: None, index: None }
     }
 
     /// git runs in `dir` and is told its repository.
     pub fn with_git_dir(dir: impl Into<PathBuf>, git_dir: impl Into<PathBuf>) -> Self {
-        Git { dir: dir.into(), git_dir: Some(git_dir.into()) }
+        Git { dir: dir.into(), git_dir: Some(git_dir.into()), index: None }
+    }
+
+    /// The same with another index.
+    #[must_use]
+    pub fn with_index(&self, index: &Path) -> Self {
+        Git { index: Some(index.to_owned()), ..self.clone() }
     }
 
     /// A git command, not yet started.
@@ -85,6 +92,9 @@ impl Git {
         command.current_dir(&self.dir);
         if let Some(git_dir) = &self.git_dir {
             command.env("GIT_DIR", git_dir);
+        }
+        if let Some(index) = &self.index {
+            command.env("GIT_INDEX_FILE", index);
         }
         // Messages are read, so they must be in git's own words; LC_ALL would also change how an editor or a
         // hook treats characters.

@@ -179,6 +179,18 @@ impl Repo {
         Ok(())
     }
 
+    /// The worktree that an administrative directory belongs to; none if that is half made.
+    ///
+    /// # Errors
+    /// If git can't be asked for its HEAD.
+    pub fn worktree_of_admin(&self, git_dir: &Path) -> Result<Option<Worktree>> {
+        let Some(mut worktree) = read_worktree(git_dir) else { return Ok(None) };
+        if !self.has_files_backend() {
+            self.heads_through_git(std::slice::from_mut(&mut worktree))?;
+        }
+        Ok(Some(worktree))
+    }
+
     /// The administrative directory of the worktree at `path`, as git knows it: its name there can't be
     /// computed.
     ///

@@ -217,6 +217,29 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// An intent as one sees it who only looks.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What it says.
+    pub record: Record,
+    /// Its process is dead.
+    pub abandoned: bool,
+}
+
+/// The intents on disk, without the state lock and for showing only: they may be gone a moment later.
+pub fn peek(state_dir: &Path) -> Vec<Seen> {
+    let entries = fs::read_dir(state_dir.join("intents")).into_iter().flatten().flatten();
+    let shown = entries.filter(|e| !e.file_name().as_encoded_bytes().starts_with(b"."));
+    let look = |path: PathBuf| {
+        let file = File::open(&path).ok()?;
+        let record = Record::from_bytes(&fs::read(&path).ok()?).ok()?;
+        // Shared, so that several who look don't take each other for the owner.
+        let abandoned = file.try_lock_shared().is_ok();
+        Some(Seen { record, abandoned })
+    };
+    shown.filter_map(|e| look(e.path())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

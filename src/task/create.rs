@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use gix::bstr::BString;
 
 use super::half::{self, HalfAdded};
+use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
 use super::request::NewTask;
 use super::{Branch, Desk, State, Task, notes};
+use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
 use crate::git::refs::Old;
@@ -22,7 +24,7 @@ use crate::git::worktree;
 use crate::interrupt;
 use crate::paths::path_bytes;
 use crate::store::config::ConfigFile;
-use crate::store::record::{Intent, Record, intents};
+use crate::store::record::{Found, Intent, Record, intents};
 
 /// Tasks whose names are taken and whose intents are written.
 #[derive(Debug)]
@@ -35,6 +37,20 @@ pub struct Reserved {
 /// # Errors
 /// If a name, branch or directory was taken since [`request::plan`](super::request::plan) looked.
 pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
+    reserve_with(desk, tasks, setup, |_, _| Ok(()))
+}
+
+/// The same, and each task may [take a seat](NewTask::take_seat) in the pool under the same lock; the intents are
+/// those that it must not take one from, with the names of the slots that were given already.
+///
+/// # Errors
+/// As [`reserve`], and what `seat` says.
+pub fn reserve_with(
+    desk: &Desk<'_>,
+    mut tasks: Vec<NewTask>,
+    setup: bool,
+    mut seat: impl FnMut(&[Found], &mut NewTask) -> Result<()>,
+) -> Result<Reserved> {
     let setup = setup && (crate::desk::copy::is_configured(desk) || !desk.settings.setup_run().is_empty());
     let held = desk.lock()?;
     let now = Tasks::read(desk.repo)?;
@@ -60,6 +76,9 @@ pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Rese
             }
         }
     }
+    for new in &mut tasks {
+        seat(&under_way, new)?;
+    }
     let state_dir = desk.repo.state_dir();
     let mut reserved = Vec::new();
     for new in tasks {
@@ -70,6 +89,13 @@ pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Rese
             .with("setup", if setup { "true" } else { "false" })
             .with("adopts", if new.adopts { "true" } else { "false" })
             .with("clone", if new.task.clone.is_some() { "true" } else { "false" });
+        let record = match &new.seat {
+            Some(seat) => record
+                .with("slot", seat.slot.as_str())
+                .with("from", seat.head.to_string())
+                .with("to", new.start.to_string()),
+            None => record,
+        };
         let intent = Intent::write(&state_dir, &held, new.task.slug.as_str(), &record)?;
         reserved.push((new, intent));
     }
@@ -84,7 +110,8 @@ impl Reserved {
     pub fn build(self, desk: &Desk<'_>) -> Result<Built> {
         for (new, intent) in &self.tasks {
             desk.observer.note(&format!("Preparing task '{}' ({})", new.task.slug, new.what()));
-            let step = desk.observer.step(&format!("Checking out '{}'", new.path.display()));
+            let doing = if new.seat.is_some() { "Bringing up" } else { "Checking out" };
+            let step = desk.observer.step(&format!("{doing} '{}'", new.path.display()));
             let built = intent.during(|| build_one(desk, new)).and_then(|()| interrupt::check());
             drop(step);
             if let Err(failure) = built {
@@ -94,10 +121,23 @@ impl Reserved {
         Ok(Built(self))
     }
 
+    /// The slots that were given, to be looked at before anything is built.
+    pub fn seats(&self) -> impl Iterator<Item = &slot::Seat> {
+        self.tasks.iter().filter_map(|(new, _)| new.seat.as_ref())
+    }
+
+    /// Gives the names and the slots back; nothing was built.
+    ///
+    /// # Errors
+    /// If an intent can't be removed.
+    pub fn give_up(self) -> Result<()> {
+        self.tasks.into_iter().try_for_each(|(_, intent)| intent.done())
+    }
+
     fn take_back(self, desk: &Desk<'_>, why: Failure) -> Failure {
         for (new, intent) in self.tasks {
             let undone = intent.during(|| half::undo_add(desk, new.task.slug.as_str(), &new.intent_view()));
-            match undone.and_then(|()| intent.done()) {
+            match undone.and_then(|done| if done { intent.done() } else { Ok(()) }) {
                 Ok(()) => {}
                 Err(failure) => desk.observer.warn(&format!(
                     "could not take back all of '{}': {failure}; 'git task repair' will",
@@ -128,6 +168,11 @@ impl NewTask {
             path: self.path.clone(),
             adopts: self.adopts,
             clone: self.task.clone.is_some(),
+            seat: self.seat.as_ref().map(|seat| HalfSeated {
+                slot: seat.slot.clone(),
+                from: seat.head,
+                to: self.start,
+            }),
         }
     }
 }
@@ -140,7 +185,12 @@ fn build_one(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
         let change = [(full, Some(new.start), Old::Absent)];
         retry(limit, || desk.repo.update_refs(&format!("branch: Created from {from}"), &change))?;
     }
-    if new.adopts {
+    if let Some(seat) = &new.seat {
+        occupy::sit(desk, seat, slug, new.task.branch_ref().as_deref(), new.start)?;
+        if new.lock {
+            desk.repo.cmd(["worktree", "lock"]).arg(&new.path).run()?;
+        }
+    } else if new.adopts {
         worktree::mark(&desk.repo.worktree_git_dir(&new.path)?, slug.as_str())?;
         if new.lock {
             desk.repo.cmd(["worktree", "lock"]).arg(&new.path).run()?;
@@ -229,6 +279,8 @@ pub struct Created {
     pub task: Task,
     /// Its worktree.
     pub path: PathBuf,
+    /// It is in a slot of the pool, which was set up when it was made.
+    pub seated: bool,
     intent: Intent,
 }
 
@@ -245,7 +297,13 @@ impl Built {
             return Err(self.0.take_back(desk, failure));
         }
         let created = self.0.tasks.into_iter();
-        Ok(created.map(|(new, intent)| Created { task: new.task, path: new.path, intent }).collect())
+        let created = created.map(|(new, intent)| Created {
+            seated: new.seat.is_some(),
+            task: new.task,
+            path: new.path,
+            intent,
+        });
+        Ok(created.collect())
     }
 }
 
@@ -254,6 +312,9 @@ fn record(file: &mut ConfigFile, new: &NewTask) -> Result<()> {
         file.remove("task", new.task.slug.as_str());
     }
     new.task.write_to(file)?;
+    if let Some(seat) = &new.seat {
+        slot::hand_out(file, &seat.slot, &seat.lease, Some(new.task.slug.as_str()))?;
+    }
     if let (Some(upstream), Some(branch)) = (&new.upstream, new.task.own_branch()) {
         file.set("branch", branch, "remote", &[upstream.remote.as_str().into()])?;
         file.set("branch", branch, "merge", &[upstream.merge.as_str().into()])?;
@@ -277,6 +338,9 @@ impl Created {
                 return Ok(());
             }
             crate::desk::copy::copy_into(desk, &self.path)?;
+            if self.seated {
+                return Ok(());
+            }
             super::setup::run(desk, &self.task, &self.path)
         });
         let mut task = self.task;

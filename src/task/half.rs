@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 
+use super::occupy::{self, HalfSeated};
 use super::{Desk, Slug, keep, note, notes};
+use crate::desk::half::{remove_half_admin, remove_half_worktree};
 use crate::error::{OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
@@ -28,23 +30,33 @@ pub struct HalfAdded {
     pub adopts: bool,
     /// It is a clone.
     pub clone: bool,
+    /// The slot of the pool that it went into.
+    pub seat: Option<HalfSeated>,
 }
 
-/// Removes what an `add` made. What someone has put there meanwhile is kept.
+/// Removes what an `add` made. What someone has put there meanwhile is kept. False if somebody is at work in
+/// there: then it is too early.
 ///
 /// # Errors
 /// If git or the file system refuses.
-pub fn undo_add(desk: &Desk<'_>, name: &str, half: &HalfAdded) -> Result<()> {
+pub fn undo_add(desk: &Desk<'_>, name: &str, half: &HalfAdded) -> Result<bool> {
     let slug = Slug::try_from(name)?;
+    if let Some(seat) = &half.seat {
+        let risen = occupy::rise(desk, &slug, &half.path, seat)?;
+        if risen {
+            undo_branch(desk, half)?;
+        }
+        return Ok(risen);
+    }
     if half.adopts {
-        return undo_adoption(desk, &slug, &half.path);
+        return undo_adoption(desk, &slug, &half.path).map(|()| true);
     }
     if half.clone {
         undo_clone(desk, &slug, half)?;
     } else {
         undo_worktree(desk, &slug, half)?;
     }
-    undo_branch(desk, half)
+    undo_branch(desk, half).map(|()| true)
 }
 
 /// Deletes the branch if it was made and nothing has come onto it.
@@ -79,20 +91,6 @@ fn remove_untouched_note(path: &Path, slug: &Slug) -> Result<()> {
         let dir = note.parent().expect("a note is in a directory");
         fs::remove_dir_all(dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
         let _ = fs::remove_dir(path.join("notes"));
-    }
-    Ok(())
-}
-
-/// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
-/// read it: it would refuse to do anything with any other worktree.
-///
-/// # Errors
-/// If the file system refuses.
-pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
-    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.path == path && !w.is_main) {
-        if !worktree.missing && !worktree.is_readable() {
-            remove_half_worktree(worktree)?;
-        }
     }
     Ok(())
 }
@@ -141,57 +139,6 @@ fn preserve_if_touched(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, half: 
             worktree.path.display()
         ));
     }
-    Ok(())
-}
-
-/// git refuses to remove a worktree that it had not made to the end, and with an empty `commondir` it refuses
-/// everything. Nothing was checked out yet. What else is in the directory stays.
-fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
-    let dot_git = worktree.path.join(".git");
-    if dot_git.is_file() {
-        fs::remove_file(&dot_git).or_fatal(|| format!("could not remove '{}'", dot_git.display()))?;
-    }
-    let _ = fs::remove_dir(&worktree.path);
-    remove_admin(worktree)
-}
-
-/// Lets git forget a worktree where `git worktree remove` would refuse.
-///
-/// # Errors
-/// If the file system refuses.
-pub fn remove_admin(worktree: &Worktree) -> Result<()> {
-    let dir = &worktree.git_dir;
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(e).or_fatal(|| format!("could not remove '{}'", dir.display()));
-        }
-        _ => {}
-    }
-    if let Some(root) = dir.parent() {
-        // The last one gone, git removes the directory too.
-        let _ = fs::remove_dir(root);
-    }
-    Ok(())
-}
-
-/// An administrative directory that was killed before it said where its worktree is: git never prunes it,
-/// because it is locked as "initializing".
-fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
-    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Ok(()) };
-    let root = desk.repo.common_dir().join("worktrees");
-    for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
-        let admin = entry.path();
-        let admin_name = entry.file_name().to_string_lossy().into_owned();
-        let numbered =
-            admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
-        let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
-        let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
-        if numbered && (initializing || bare) && !admin.join("gitdir").exists() {
-            fs::remove_dir_all(&admin).or_fatal(|| format!("could not remove '{}'", admin.display()))?;
-        }
-    }
-    // The last one gone, git removes the directory too.
-    let _ = fs::remove_dir(&root);
     Ok(())
 }
 

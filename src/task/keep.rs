@@ -7,6 +7,7 @@ use gix::bstr::{BString, ByteSlice};
 
 use super::record::Tasks;
 use super::{Desk, Slug, Task, place};
+use crate::desk::mark;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
 use crate::git::worktree::{Head, Worktree};
@@ -207,6 +208,8 @@ fn parked_name(path: &Path) -> PathBuf {
 fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Result<()> {
     let failed = || format!("could not move '{}' aside", worktree.path.display());
     worktree.unmark()?;
+    // What is moved aside is no slot of the pool any more.
+    mark::remove(&worktree.git_dir)?;
     if !aside.exists() {
         fs::rename(&worktree.path, aside).or_fatal(failed)?;
     }

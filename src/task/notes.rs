@@ -189,6 +189,12 @@ pub fn archive(desk: &Desk<'_>, slug: &Slug, text: Option<&[u8]>) -> Result<()> 
     }
 }
 
+/// Whether [`archive`] would have a place for it: only where our link is.
+pub fn can_archive(desk: &Desk<'_>, slug: &Slug) -> bool {
+    let path = desk.repo.main_worktree().map(|main| main.join(relative_path(slug)));
+    path.is_some_and(|path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()))
+}
+
 /// Takes our link out of the main worktree, and the directory if nothing else is in it.
 ///
 /// # Errors

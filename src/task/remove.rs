@@ -11,14 +11,16 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, half, keep, notes, place, refuse, sweep};
-use crate::desk::{copy, session};
+use super::{Desk, Slug, State, Task, keep, notes, occupy, place, refuse, sweep};
+use crate::desk::{copy, half, mark, session, slot};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
 use crate::git::process::retry;
 use crate::git::refs::Old;
+use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
+use crate::store::config;
 use crate::store::record::{Found, Intent, Record, intents};
 use crate::store::trash;
 
@@ -85,7 +87,14 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
-    let aside = path.as_deref().map(aside_of);
+    // A slot's directory stays where it is, and is made new again.
+    let slot = match (&task.slot, worktree) {
+        (Some(slot), Some(w)) if !w.missing && slot::is_of_task(&config::load(desk.repo)?, slot, name) => {
+            Some((slot.clone(), occupy::home_of(desk, w)?))
+        }
+        _ => None,
+    };
+    let aside = path.as_deref().filter(|_| slot.is_none()).map(aside_of);
     let becomes = if matches!(landed, Landed::Merged | Landed::SameTree | Landed::PatchId)
         || task.state == State::Integrated
     {
@@ -102,9 +111,14 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         .with("aside", bytes(&aside))
         .with("deletes", deletes.map(|id| id.to_string()).unwrap_or_default())
         .with("becomes", becomes.as_str());
+    let record = match &slot {
+        Some((slot, to)) => record.with("slot", slot.as_str()).with("to", to.to_string()),
+        None => record,
+    };
     let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
     drop(held);
-    match intent.during(|| carry_out(desk, &task, worktree, aside.as_deref(), deletes, becomes)) {
+    let to = Destination { aside: aside.as_deref(), slot: slot.as_ref().map(|(s, to)| (s.as_str(), *to)) };
+    match intent.during(|| carry_out(desk, &task, worktree, to, deletes, becomes)) {
         Ok(mut removed) => {
             removed.head = head;
             // Said where it can be found before the intent goes, which knows it too.
@@ -115,8 +129,8 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
             Ok(removed)
         }
         Err(failure) => {
-            // As long as the directory has not been moved nothing has been taken away.
-            if !has_moved(path.as_deref(), aside.as_deref()) {
+            // As long as the directory has not been moved nothing has been taken away. A slot's stays.
+            if slot.is_none() && !has_moved(path.as_deref(), aside.as_deref()) {
                 intent.done()?;
             }
             Err(failure)
@@ -164,11 +178,20 @@ fn has_moved(path: Option<&Path>, aside: Option<&Path>) -> bool {
     aside.is_some_and(|a| a.exists() || unseen_of(a).exists()) || path.is_some_and(|p| !p.exists())
 }
 
+/// Where the directory goes.
+#[derive(Clone, Copy)]
+struct Destination<'a> {
+    /// Out of the way, to be deleted.
+    aside: Option<&'a Path>,
+    /// Back to the pool, at this commit.
+    slot: Option<(&'a str, ObjectId)>,
+}
+
 fn carry_out(
     desk: &Desk<'_>,
     task: &Task,
     worktree: Option<&Worktree>,
-    aside: Option<&Path>,
+    to: Destination<'_>,
     deletes: Option<ObjectId>,
     becomes: State,
 ) -> Result<Removed> {
@@ -184,7 +207,10 @@ fn carry_out(
         Some(path) => copy::matching(desk, path, true)?,
         None => Vec::new(),
     };
+    let seated = worktree.zip(to.slot).filter(|_| present.is_some());
     let lost = match present {
+        // The ignored files of a slot stay.
+        Some(_) if seated.is_some() => Vec::new(),
         Some(path) => {
             copy::ignored(path)?.into_iter().filter(|name| !covered(name, &kept, &task.slug)).collect()
         }
@@ -194,7 +220,10 @@ fn carry_out(
         retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
     drop(step);
     crate::interrupt::check()?;
-    if let (Some(path), Some(aside), false) = (present, aside, parked) {
+    if let (Some((worktree, (slot, to))), false) = (seated, parked) {
+        occupy::empty(desk, &task.slug, worktree, slot, to)?;
+    }
+    if let (Some(path), Some(aside), false) = (present, to.aside, parked) {
         let unseen = unseen_of(aside);
         fs::rename(path, &unseen).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
         look_again(desk, task, worktree, path, aside)?;
@@ -202,7 +231,7 @@ fn carry_out(
     let task = forget(
         desk,
         task,
-        worktree.filter(|_| !parked).map(|w| w.path.as_path()),
+        worktree.filter(|_| !parked && seated.is_none()).map(|w| w.path.as_path()),
         deletes,
         becomes,
         note.as_deref(),
@@ -266,6 +295,11 @@ fn forget(
             .or_else(|failure| if path.exists() { half::remove_admin(worktree) } else { Err(failure) })?;
     }
     notes::archive(desk, &task.slug, note)?;
+    let worktrees = desk.repo.worktrees()?;
+    let marked = |w: &&Worktree| mark::read(&w.git_dir).map(|m| m.slot);
+    let slots: Vec<String> =
+        worktrees.iter().filter(|w| !w.missing && w.task.is_none()).filter_map(|w| marked(&w)).collect();
+    let is_there = |slot: &String| slots.contains(slot);
     let mut branch_went = false;
     if let (Some(full), Some(tip)) = (task.branch_ref(), deletes) {
         // One that moved meanwhile holds new work: it stays.
@@ -280,7 +314,13 @@ fn forget(
         let mut task = Tasks::of(file).require(task.slug.as_str())?.clone();
         task.state = becomes;
         task.clone = None;
-        task.slot = None;
+        if let Some(slot) = task.slot.take().filter(|slot| slot::is_of_task(file, slot, task.slug.as_str())) {
+            match is_there(&slot) {
+                true => slot::take_back(file, &slot)?,
+                // It was kept as it is, or is gone: then it is no slot any more.
+                false => file.remove(slot::SECTION, &slot),
+            }
+        }
         task.write_to(file)?;
         if let (true, Some(branch)) = (branch_went, task.own_branch()) {
             // As `git branch -D`.
@@ -294,19 +334,32 @@ fn forget(
 ///
 /// # Errors
 /// If git or the file system refuses.
-pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
     let record = &intent.record;
     let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
     let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
     let went = path.is_none() || has_moved(path.as_deref(), aside.as_deref());
     let Some(task) = Tasks::read(desk.repo)?.find(&intent.name).cloned() else {
-        return Ok(());
+        return Ok(true);
     };
     // Nothing goes that is not in the trash: the removal was cut off before it came to preserving.
     let last = record.text("last").and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
-    let preserved = trash::latest(desk.repo, &intent.name)?.is_some_and(|entry| entry.number > last);
-    if !went || !preserved {
-        return Ok(());
+    let preserved = trash::latest(desk.repo, &intent.name)?.filter(|entry| entry.number > last);
+    let Some(preserved) = preserved else { return Ok(true) };
+    let mut went = went;
+    if let (Some(slot), Some(to), Some(path)) = (record.text("slot"), record.get("to"), &path)
+        && let Ok(worktree) = worktree_at(desk.repo, path)
+    {
+        let to = crate::git::parse_id(to)?;
+        if task.slot.as_ref() == Some(&slot)
+            && !occupy::empty_again(desk, &task.slug, &worktree, &slot, to, preserved.commit)?
+        {
+            return Ok(false);
+        }
+        went = true;
+    }
+    if !went {
+        return Ok(true);
     }
     if let (Some(path), Some(parked)) = (&path, parked_by(desk, &task.slug)?) {
         keep::park_again(desk, &task.slug, path, &parked)?;
@@ -321,7 +374,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
                 task.slug,
                 now.display()
             ));
-            return Ok(());
+            return Ok(true);
         }
     }
     let deletes =
@@ -329,10 +382,15 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let becomes =
         record.text("becomes").and_then(|s| State::try_from(s.as_str()).ok()).unwrap_or(State::Dropped);
     let note = aside.as_deref().and_then(|p| notes::read(p, &task.slug).ok().flatten());
-    forget(desk, &task, path.as_deref(), deletes, becomes, note.as_deref())?;
+    let note = match (note, &path) {
+        (None, Some(_)) if record.get("slot").is_some() => trash::read(desk.repo, &preserved)?.note,
+        (note, _) => note,
+    };
+    let gone = path.as_deref().filter(|_| record.get("slot").is_none());
+    forget(desk, &task, gone, deletes, becomes, note.as_deref())?;
     match aside.filter(|p| p.exists()) {
-        Some(aside) => sweep::in_background(desk, &task.slug, &aside),
-        None => Ok(()),
+        Some(aside) => sweep::in_background(desk, &task.slug, &aside).map(|()| true),
+        None => Ok(true),
     }
 }
 

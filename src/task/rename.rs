@@ -9,7 +9,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::{Desk, Slug, Task, notes, place};
-use crate::desk::session;
+use crate::desk::{session, slot};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
@@ -172,6 +172,10 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
             }
         }
         renamed.write_to(file)?;
+        if let Some(slot) = renamed.slot.as_deref().filter(|slot| slot::is_of_task(file, slot, old.as_str()))
+        {
+            file.set(slot::SECTION, slot, "task", &[new.as_str().into()])?;
+        }
         // git has done so, unless it was cut off.
         if let (Some(to), Some(from)) = (branch, task.own_branch())
             && from != to

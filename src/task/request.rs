@@ -10,10 +10,12 @@ use gix::bstr::ByteSlice;
 use super::record::Tasks;
 use super::upstream::{self, Upstream};
 use super::{Branch, Desk, Slug, Task, place};
+use crate::desk::slot::{self, Seat};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::refs::short_name;
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::normalise;
+use crate::store::config::{self, ConfigFile};
 use crate::store::{names, trash};
 use crate::text::escape_controls;
 
@@ -52,6 +54,8 @@ pub struct Request {
     pub lock: bool,
     /// `--reuse`
     pub reuse: bool,
+    /// It goes into a slot of the pool: the planned directory is not needed.
+    pub pooled: bool,
     /// `base` comes from the plan as a whole, so that one predecessor's tip goes before it.
     pub base_is_default: bool,
 }
@@ -77,6 +81,22 @@ pub struct NewTask {
     pub lock: bool,
     /// The name may have been used before.
     pub reuse: bool,
+    /// The slot of the pool that it goes into.
+    pub seat: Option<Seat>,
+}
+
+impl NewTask {
+    /// Lets it go into a slot of the pool instead of a worktree of its own.
+    pub fn take_seat(&mut self, seat: Seat) {
+        self.path = seat.path.clone();
+        self.task.slot = Some(seat.slot.clone());
+        self.seat = Some(seat);
+    }
+
+    /// Whether any slot will do: nothing was asked for that one can't be.
+    pub fn may_take_seat(&self) -> bool {
+        !self.adopts && self.task.clone.is_none()
+    }
 }
 
 /// The state of the repository that requests are checked against.
@@ -87,6 +107,8 @@ pub struct View {
     pub worktrees: Vec<Worktree>,
     /// Names whose removed work is still in the trash, or that were ever used.
     pub used: HashSet<String>,
+    /// The configuration that this was read from.
+    file: ConfigFile,
 }
 
 impl View {
@@ -98,7 +120,12 @@ impl View {
         let trash = trash::entries(desk.repo)?;
         let mut used: HashSet<_> = trash.into_iter().map(|e| e.slug).collect();
         used.extend(names::used(desk.repo)?);
-        Ok(View { tasks: Tasks::read(desk.repo)?, worktrees: desk.repo.worktrees()?, used })
+        let file = config::load(desk.repo)?;
+        Ok(View { tasks: Tasks::of(&file), worktrees: desk.repo.worktrees()?, used, file })
+    }
+
+    fn slot_at(&self, path: &Path) -> Option<String> {
+        slot::slot_at(&self.file, path)
     }
 }
 
@@ -143,7 +170,7 @@ pub fn plan(
         (None, Some(path)) => normalise(path),
         (None, None) => place::planned_path(desk, &slug, request.kind.as_deref(), origin.base.as_deref())?,
     };
-    if request.adopt.is_none() {
+    if request.adopt.is_none() && !request.pooled {
         require_free(&path, before)?;
     }
     let mut task = Task::new(
@@ -184,6 +211,7 @@ pub fn plan(
         adopts: request.adopt.is_some(),
         lock: request.lock,
         reuse: request.reuse,
+        seat: None,
     })
 }
 
@@ -353,6 +381,10 @@ fn adopted<'a>(view: &'a View, path: &Path) -> Result<&'a Worktree> {
     let worktree = found.ok_or_else(|| Failure::fatal(format!("'{shown}' is not a working tree")))?;
     if worktree.is_main {
         return Err(Failure::fatal(format!("'{shown}' is the main working tree")));
+    }
+    if let Some(slot) = view.slot_at(&worktree.path) {
+        return Err(Failure::fatal(format!("'{shown}' is slot {slot} of the pool"))
+            .hint("taskSlot", "Take it with 'git pool claim', or give a task one with 'git task add'."));
     }
     if let Some(task) = view.tasks.all.iter().find(|t| {
         t.state.is_live()

@@ -98,6 +98,7 @@ fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let recorded = recorded.ok_or_else(|| Failure::fatal(format!("'{}' holds no task", entry.ref_name)))?;
     let mut task = known.filter(|t| t.state.is_live()).cloned().unwrap_or_else(|| recorded.clone());
     task.clone = recorded.clone.clone();
+    task.slot = None;
     let creates = branch_to_make(desk, &tasks, &task, &contents)?;
     let path = free_path(desk, &task, &contents)?;
     if task.clone.is_some() {
@@ -274,6 +275,7 @@ fn half(plan: &Plan) -> HalfAdded {
         path: plan.path.clone(),
         adopts: false,
         clone: plan.task.clone.is_some(),
+        seat: None,
     }
 }
 
@@ -286,7 +288,7 @@ fn take_back(desk: &Desk<'_>, name: &str, half: &HalfAdded, parked: Option<&Path
     if half.clone && half.path.join(".git").exists() {
         fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))?;
     }
-    undo_add(desk, name, half)
+    undo_add(desk, name, half).map(drop)
 }
 
 /// Settles a restore that was cut off: it goes back to being removed, unless it had come to its end.
@@ -302,6 +304,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         path: record.path("path").unwrap_or_default(),
         adopts: false,
         clone: record.text("clone").as_deref() == Some("true"),
+        seat: None,
     };
     let tasks = Tasks::read(desk.repo)?;
     if tasks.find(&intent.name).is_some_and(|t| t.state.is_live()) {

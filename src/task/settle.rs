@@ -1,8 +1,10 @@
 //! Taking back, or finishing, what a process left half done.
 
-use super::half::{self, HalfAdded, undo_add};
+use super::half::{HalfAdded, undo_add};
+use super::occupy::HalfSeated;
 use super::record::Tasks;
-use super::{Desk, State, notes};
+use super::{Desk, State, notes, reseat, vacate};
+use crate::desk::slot;
 use crate::error::Result;
 use crate::git::parse_id;
 use crate::store::lock::StateLock;
@@ -26,36 +28,57 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     let found = intents(&state_dir, &held)?;
     drop(held);
     let mut said = Vec::new();
-    let abandoned: Vec<Found> = found.into_iter().filter(|i| i.abandoned).collect();
+    // Those about a slot alone are the pool's.
+    let abandoned: Vec<Found> = found.into_iter().filter(|i| i.abandoned && !slot::is_of_pool(i)).collect();
     // Of several, one that git can't read would keep the others from being settled.
     for intent in abandoned.iter().filter(|i| !dry_run && matches!(i.record.kind.as_str(), "add" | "restore"))
     {
         if let Some(path) = intent.record.path("path").filter(|p| !p.as_os_str().is_empty()) {
-            half::clear_unreadable(desk, &path)?;
+            crate::desk::half::clear_unreadable(desk, &path)?;
         }
     }
     for intent in abandoned {
-        said.push(format!("task '{}': '{}' was cut off", intent.name, intent.record.kind));
-        if !dry_run {
-            settle_one(desk, intent)?;
+        let what = format!("task '{}': '{}' was cut off", intent.name, intent.record.kind);
+        // Too early: a git that it started is at work still.
+        if dry_run || settle_one(desk, intent)? {
+            said.push(what);
         }
     }
     Ok(said)
 }
 
-fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<()> {
+/// True if it is settled.
+fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<bool> {
     let settled = intent.during(|| match intent.record.kind.as_str() {
-        "add" => settle_add(desk, &intent).map(|()| true),
-        "rm" => super::remove::resume(desk, &intent).map(|()| true),
+        "add" => settle_add(desk, &intent),
+        "occupy" => match half_seated(&intent)? {
+            Some(half) => reseat::settle(desk, &intent, &half),
+            None => Ok(true),
+        },
+        "release" => vacate::settle(desk, &intent),
+        "rm" => super::remove::resume(desk, &intent),
         "restore" => super::restore::settle(desk, &intent).map(|()| true),
         "rename" => super::rename::resume(desk, &intent).map(|()| true),
         // One of a newer version: its own repair knows it.
         _ => Ok(false),
     })?;
-    if settled { intent.done() } else { Ok(()) }
+    if settled {
+        intent.done()?;
+    }
+    Ok(settled)
 }
 
-fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+/// The slot that an intent is about, if it is about one.
+fn half_seated(intent: &Found) -> Result<Option<HalfSeated>> {
+    let record = &intent.record;
+    let (Some(slot), Some(from), Some(to)) = (record.text("slot"), record.get("from"), record.get("to"))
+    else {
+        return Ok(None);
+    };
+    Ok(Some(HalfSeated { slot, from: parse_id(from)?, to: parse_id(to)? }))
+}
+
+fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
     let record = &intent.record;
     let half = HalfAdded {
         branch: record.text("branch").filter(|b| !b.is_empty()).map(|b| format!("refs/heads/{b}")),
@@ -64,6 +87,7 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         path: record.path("path").unwrap_or_default(),
         adopts: record.text("adopts").as_deref() == Some("true"),
         clone: record.text("clone").as_deref() == Some("true"),
+        seat: half_seated(intent)?,
     };
     let held = desk.lock()?;
     let tasks = Tasks::read(desk.repo)?;
@@ -82,7 +106,10 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<()> {
                 desk.edit(&held, |file| task.write_to(file))?;
             }
             drop(held);
-            if half.path.exists() { notes::link_in_main(desk, &half.path, &task.slug) } else { Ok(()) }
+            if half.path.exists() {
+                notes::link_in_main(desk, &half.path, &task.slug)?;
+            }
+            Ok(true)
         }
     }
 }

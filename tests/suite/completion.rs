@@ -60,7 +60,7 @@ fn check(shell: &impl Asks, ground: &Ground) {
         ("git task add --session ", &["builder"]),
         ("git task add --base ori", &["origin/topic"]),
         ("git task completion ", &["bash", "fish", "zsh"]),
-        ("git pool --ver", &["--version"]),
+        ("git pool --ver", &["--verbose", "--version"]),
         ("git integrate --ver", &["--verbose", "--version"]),
         ("git integrate --on-conflict s", &["skip", "stop"]),
         ("git integrate --into ma", &["main"]),

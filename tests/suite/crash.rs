@@ -8,10 +8,10 @@ use std::process::Command;
 use crate::support::*;
 
 /// How many points a run without `GIT_PARALLEL_ALL_POINTS` tries for each command and victim.
-const SAMPLE: Points = Points::AtMost(7);
+pub const SAMPLE: Points = Points::AtMost(7);
 
 /// Both ways to die: the command alone, or with all that it has started.
-const VICTIMS: [Victim; 2] = [Victim::Ours, Victim::All];
+pub const VICTIMS: [Victim; 2] = [Victim::Ours, Victim::All];
 
 thread_local! {
     static SWEPT: Cell<usize> = const { Cell::new(0) };
@@ -52,13 +52,13 @@ fn command(sandbox: &Sandbox, dir: &Path, args: &[&str]) -> Command {
 /// git that is killed itself leaves its locks, and says that a person has to remove them. The one of the
 /// configuration may be ours, and then it is ours to remove.
 #[track_caller]
-fn as_git_advises(sandbox: &Sandbox, dir: &Path) {
+pub fn as_git_advises(sandbox: &Sandbox, dir: &Path) {
     sandbox.run(dir, "find", [".git", "-name", "*.lock", "-links", "1", "-delete"]).ok();
 }
 
 /// Right after the kill: what only looks works.
 #[track_caller]
-fn usable(sandbox: &Sandbox, dir: &Path) {
+pub fn usable(sandbox: &Sandbox, dir: &Path) {
     let fsck = sandbox.git(dir, ["fsck", "--full", "--no-dangling", "--no-progress"]);
     // A `git worktree add` that was killed leaves a HEAD of zeroes; `repair` takes all of it away.
     let half_made =
@@ -75,7 +75,7 @@ fn usable(sandbox: &Sandbox, dir: &Path) {
 
 /// After `repair` nothing is half done, and a second one finds nothing.
 #[track_caller]
-fn settled(sandbox: &Sandbox, dir: &Path) {
+pub fn settled(sandbox: &Sandbox, dir: &Path) {
     sandbox.task(dir, ["repair"]).ok();
     sandbox.task(dir, ["repair", "-n"]).ok().prints("");
     sandbox.task(dir, ["prune"]).ok();

@@ -124,7 +124,7 @@ fn pages_are_fresh() {
 }
 
 /// All `"<prefix>..."` in the source, with letters after the prefix.
-fn strings_in_source(prefix: &str) -> BTreeSet<String> {
+pub fn strings_in_source(prefix: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut dirs = vec![root("src")];
     while let Some(dir) = dirs.pop() {

@@ -52,11 +52,24 @@ fn help_goes_to_standard_output() {
             "usage: git task diff [<options>] [<task>] [-- <git-diff-option>...]\n",
         ),
         (&["task", "add", "--help"], 0, "usage: git task add [<options>] <task>...\n"),
-        (&["pool", "-h"], 129, "usage: git pool [<options>]\n"),
+        (
+            &["pool", "-h"],
+            129,
+            "usage: git pool [<options>]
+   or: git pool [<options>] <command> [<args>]
+",
+        ),
+        (
+            &["pool", "claim", "-h"],
+            129,
+            "usage: git pool claim [<options>] [<task>]
+",
+        ),
         (
             &["integrate", "-h"],
             129,
-            "usage: git integrate [<options>] [<task>...]\n   or: git integrate (--continue",
+            "usage: git integrate [<options>] [<task>...]
+   or: git integrate (--continue",
         ),
         (&["task", "--version"], 0, concat!("git-task ", env!("CARGO_PKG_VERSION"), "\n")),
     ] {

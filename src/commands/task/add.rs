@@ -1,20 +1,26 @@
 //! `git task add`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
 use super::view;
+use crate::commands::pool::seat::{self, Taken};
+use crate::commands::pool::settle;
 use crate::commands::{Cx, Reporter, trust};
 use crate::config::team::Event;
+use crate::desk::slot::Lease;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
 use crate::interrupt;
 use crate::paths::path_bytes;
+use crate::pool::choose::Chooser;
+use crate::pool::{self, Pool, queue};
 use crate::task::create;
 use crate::task::record::Tasks;
 use crate::task::request::{self, NewTask, Request, View};
 use crate::task::survey::{Wanted, survey};
-use crate::task::{Branch, Desk, Slug, Task, events, place, plan, settle};
+use crate::task::{Branch, Desk, Slug, Task, events, place, plan};
 use crate::text::escape_controls;
 use crate::ui::listing::{self, Record};
 
@@ -70,6 +76,12 @@ pub struct Args {
     /// Go without the setup of the team file
     #[arg(long)]
     pub no_setup: bool,
+    /// Take an idle slot of the pool if there is one; this is the default
+    #[arg(long, hide = true, overrides_with = "no_pool")]
+    pub pool: bool,
+    /// Make a worktree also if a slot of the pool is idle
+    #[arg(long)]
+    pub no_pool: bool,
     /// The session that will work on it
     #[arg(long, value_name = "name")]
     pub session: Option<String>,
@@ -108,9 +120,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
             team.is_some_and(|t| !t.setup.run.is_empty() || t.hooks.iter().any(|h| h.event == Event::Added));
         trust::require(cx, needs && setup, Some("--no-setup"))?;
         interrupt::watch();
-        for said in settle::settle_all(&desk, false)? {
-            cx.ui.note(&format!("Settled what was left behind: {said}"));
-        }
+        settle(cx, &desk)?;
     }
     let mut made = Vec::new();
     let code = if args.from.is_some() {
@@ -190,6 +200,7 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
         clone: args.clone,
         lock: args.lock,
         reuse: args.reuse,
+        pooled: false,
         base_is_default: false,
     };
     Ok(args.tasks.iter().map(|name| (name.clone(), request.clone())).collect())
@@ -203,7 +214,9 @@ fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut
         }
         return Ok(());
     }
-    let created = create::reserve(desk, planned, !args.no_setup)?.build(desk)?.commit(desk)?;
+    let reserved = reserve(cx, desk, args, &planned)?;
+    let takes_slot = reserved.seats().next().is_some();
+    let created = reserved.build(desk)?.commit(desk)?;
     // One that exists is reported also if its setup failed; a single one's failure is this command's.
     let mut failed = None;
     for new in created {
@@ -219,7 +232,47 @@ fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut
             failed = Some(failure.kind);
         }
     }
+    if takes_slot {
+        seat::refill_later(cx, desk);
+    }
     failed.map_or(Ok(()), |kind| Err(Failure::reported(kind)))
+}
+
+/// Takes the names, and for as many tasks as there are idle slots one of these.
+fn reserve(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: &[NewTask]) -> Result<create::Reserved> {
+    let setup = !args.no_setup;
+    let wanted = (args.pool || cx.settings.pool.used_by_add) && !args.no_pool && args.path.is_none();
+    if !wanted || Pool::read(desk.repo)?.slots.is_empty() {
+        return create::reserve(desk, planned.to_vec(), setup);
+    }
+    let lease = pool::claim::new_lease(desk, cx.context.who(), None);
+    let choosers = planned
+        .iter()
+        .map(|new| {
+            let lease = Lease { id: cx.context.token(), ..lease.clone() };
+            Ok((new.task.slug.to_string(), Chooser::new(desk, new.start, lease)?))
+        })
+        .collect::<Result<HashMap<_, _>>>()?;
+    let taken = seat::take_clean(desk, || {
+        let mut given: Vec<String> = Vec::new();
+        let waiting = queue::before(desk, None);
+        let reserved = create::reserve_with(desk, planned.to_vec(), setup, |under_way, new| {
+            let chooser = &choosers[new.task.slug.as_str()];
+            if !new.may_take_seat() {
+                return Ok(());
+            }
+            if let Some(seat) = chooser.seat(desk, under_way, &given, waiting)? {
+                given.push(seat.slot.clone());
+                new.take_seat(seat);
+            }
+            Ok(())
+        });
+        reserved.map(|reserved| Some(Taken::New(reserved)))
+    })?;
+    match taken {
+        Some(Taken::New(reserved)) => Ok(reserved),
+        _ => unreachable!("it is new tasks that were reserved"),
+    }
 }
 
 fn raise(cx: &Cx, desk: &Desk<'_>, args: &Args, task: &Task, path: &Path) -> Result<()> {

@@ -6,9 +6,11 @@ use clap::Args as ClapArgs;
 
 use super::place;
 use crate::commands::{Cx, Reporter};
-use crate::desk::session;
+use crate::desk::{session, slot};
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::interrupt;
+use crate::paths::path_bytes;
+use crate::pool;
 use crate::task::{Slug, notes, rename, repair, settle};
 
 /// Find and mend what was half done, or changed by hand
@@ -70,7 +72,9 @@ pub struct UnlockArgs {
 pub fn repair(cx: &Cx, args: &RepairArgs) -> Result<u8> {
     interrupt::watch();
     let reporter = Reporter::new(&cx.ui);
-    let found = repair::repair(&cx.desk(&reporter), args.dry_run)?;
+    let desk = cx.desk(&reporter);
+    let mut found = repair::repair(&desk, args.dry_run)?;
+    found.extend(pool::settle::settle_all(&desk, args.dry_run)?);
     for line in &found {
         let what = if args.dry_run { "" } else { "mended: " };
         cx.print(format!("{what}{}", crate::text::escape_controls(line.as_bytes())))?;
@@ -103,6 +107,12 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
         cmd = cmd.arg("--force");
     }
     cmd.arg(&from).arg(&to).run()?;
+    let held = desk.lock()?;
+    desk.edit(&held, |file| match slot::slot_at(file, &from) {
+        Some(slot) => file.set(slot::SECTION, &slot, "path", &[path_bytes(&to).into()]),
+        None => Ok(()),
+    })?;
+    drop(held);
     notes::link_in_main(&desk, &to, &task.slug)?;
     Ok(EXIT_DONE)
 }

@@ -1,0 +1,84 @@
+//! A checkout that was cut off: which files are git's, and whether anybody else put one there.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::bstr::{BString, ByteSlice};
+
+use crate::desk::Desk;
+use crate::desk::alive::processes_in;
+use crate::error::{OrFatal, Result};
+use crate::git::parse_id;
+use crate::git::status::{Untracked, status_entries};
+use crate::git::switch::git_in;
+use crate::git::worktree::Worktree;
+use crate::paths::path_from;
+
+/// Whether all that differs from the index is what a checkout of `to` writes or takes away, as far as it came:
+/// then nothing is lost by beginning again.
+///
+/// # Errors
+/// If git can't say.
+pub fn is_only_checkout(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> Result<bool> {
+    let git = git_in(worktree);
+    let entries = status_entries(&git, Untracked::All, false)?;
+    let changed: Vec<BString> = entries
+        .into_iter()
+        .map(|e| e.path)
+        .filter(|name| fs::symlink_metadata(worktree.path.join(path_from(name))).is_ok())
+        .collect();
+    if changed.is_empty() {
+        return Ok(true);
+    }
+    let listed = git.cmd(["ls-tree", "-r", "-z", &to.to_string()]).poll().run()?;
+    let mut wanted: HashMap<&[u8], ObjectId> = HashMap::new();
+    for line in listed.split(|b| *b == 0) {
+        let Some((info, name)) = line.split_once_str("\t") else { continue };
+        let Some(id) = info.fields().nth(2) else { continue };
+        wanted.insert(name, parse_id(id)?);
+    }
+    if changed.iter().any(|name| name.contains(&b'\n')) {
+        return Ok(false);
+    }
+    let list = changed.iter().flat_map(|name| [name.as_slice(), b"\n"].concat()).collect::<Vec<_>>();
+    let is_file =
+        |name: &BString| fs::symlink_metadata(worktree.path.join(path_from(name))).is_ok_and(|m| m.is_file());
+    if !changed.iter().all(is_file) {
+        return Ok(false);
+    }
+    let hashes = git.cmd(["hash-object", "--stdin-paths"]).stdin(list).run()?;
+    for (name, hash) in changed.iter().zip(hashes.lines()) {
+        let Some(id) = wanted.get(name.as_slice()) else { return Ok(false) };
+        if parse_id(hash)? != *id && !is_beginning(desk, &worktree.path.join(path_from(name)), *id)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a file is the first part of a blob: it was not written to its end.
+fn is_beginning(desk: &Desk<'_>, path: &Path, blob: ObjectId) -> Result<bool> {
+    let text = fs::read(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    let gix = desk.repo.gix();
+    let blob = gix.find_object(blob).or_fatal(|| "cannot read an object")?;
+    Ok(blob.data.starts_with(&text))
+}
+
+/// Locks that a git has left that was killed at work in a worktree of ours. False if somebody is at work there
+/// still, and they may be his.
+///
+/// # Errors
+/// If one can't be removed.
+pub fn remove_locks(worktree: &Worktree) -> Result<bool> {
+    let names = ["index.lock", "HEAD.lock"].map(|name| worktree.git_dir.join(name));
+    let left: Vec<_> = names.iter().filter(|path| path.exists()).collect();
+    if !processes_in(&worktree.path).is_empty() {
+        return Ok(false);
+    }
+    for path in left {
+        fs::remove_file(path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,164 @@
+//! What the administrative directory of a worktree remembers of its holder: operations, references of its own,
+//! settings, files that the index says are not to be looked at.
+
+use std::fs;
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use crate::desk::Desk;
+use crate::error::{OrFatal, Result};
+use crate::git::parse_id;
+use crate::git::process::Git;
+use crate::git::switch::git_in;
+use crate::git::worktree::Worktree;
+use crate::store::atomic;
+
+/// Directories of an operation that is under way; what else is of one is in capitals.
+const OPERATIONS: &[&str] = &["rebase-merge", "rebase-apply", "sequencer", "NOTES_MERGE_WORKTREE"];
+
+/// Settings that a worktree may have of its own, and where they are remembered as they were when it was new.
+const SETTINGS: &[(&str, &str)] =
+    &[("config.worktree", "git-pool.config"), ("info/sparse-checkout", "git-pool.sparse")];
+
+/// Removes what says where an operation is, and what the last one left: `ORIG_HEAD`, `FETCH_HEAD` and the like.
+pub fn remove_operation(worktree: &Worktree) -> Result<()> {
+    let dir = &worktree.git_dir;
+    for entry in fs::read_dir(dir).or_fatal(|| format!("could not read '{}'", dir.display()))?.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        let capitals = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && name != "HEAD";
+        let failed = || format!("could not remove '{}'", path.display());
+        if OPERATIONS.contains(&name.as_ref()) {
+            fs::remove_dir_all(&path).or_fatal(failed)?;
+        } else if capitals && path.is_file() {
+            fs::remove_file(&path).or_fatal(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn has_private_refs(worktree: &Worktree) -> bool {
+    fn any_file(dir: &Path) -> bool {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+        entries.into_iter().any(|path| if path.is_dir() { any_file(&path) } else { true })
+    }
+    worktree.git_dir.join("reftable").exists() || any_file(&worktree.git_dir.join("refs"))
+}
+
+fn list_private_refs(worktree: &Worktree, format: &str) -> Result<Vec<u8>> {
+    if !has_private_refs(worktree) {
+        return Ok(Vec::new());
+    }
+    let args = ["for-each-ref", format, "refs/worktree", "refs/bisect", "refs/rewritten"];
+    git_in(worktree).cmd(args).poll().run()
+}
+
+/// The commits that references of this worktree's own name.
+pub fn private_refs(_desk: &Desk<'_>, worktree: &Worktree) -> Result<Vec<ObjectId>> {
+    let out = list_private_refs(worktree, "--format=%(objecttype) %(objectname)")?;
+    out.lines().filter_map(|line| line.strip_prefix(b"commit ")).map(parse_id).collect()
+}
+
+/// Deletes them.
+pub fn remove_private_refs(worktree: &Worktree) -> Result<()> {
+    let out = list_private_refs(worktree, "--format=delete %(refname)")?;
+    if out.is_empty() {
+        return Ok(());
+    }
+    git_in(worktree).cmd(["update-ref", "--stdin"]).stdin(out).run().map(drop)
+}
+
+/// Remembers the settings of a worktree that was just made.
+///
+/// # Errors
+/// If they can't be copied.
+pub fn remember_settings(git_dir: &Path) -> Result<()> {
+    for (name, kept) in SETTINGS {
+        let (from, to) = (git_dir.join(name), git_dir.join(kept));
+        if from.exists() {
+            fs::copy(&from, &to).or_fatal(|| format!("could not write '{}'", to.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the worktree the settings back that it had when it was new.
+pub fn reset_settings(worktree: &Worktree) -> Result<()> {
+    let dir = &worktree.git_dir;
+    let text = |name: &str| fs::read(dir.join(name)).ok();
+    if SETTINGS.iter().all(|(name, kept)| text(name) == text(kept)) {
+        return Ok(());
+    }
+    let git = git_in(worktree);
+    // Files that the patterns left out come back first.
+    git.cmd(["sparse-checkout", "disable"]).run()?;
+    for (name, kept) in SETTINGS {
+        let path = dir.join(name);
+        match text(kept) {
+            Some(text) => atomic::write(&path, &text)?,
+            None if path.exists() => {
+                fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+            }
+            None => {}
+        }
+    }
+    if text(SETTINGS[1].1).is_some() {
+        git.cmd(["sparse-checkout", "reapply"]).run()?;
+    }
+    Ok(())
+}
+
+/// Files that the index says are not to be looked at: assumed unchanged (a small letter), or left out (`S`)
+/// where nothing is sparse.
+fn flagged(worktree: &Worktree) -> Result<Vec<Vec<u8>>> {
+    let out = git_in(worktree).cmd(["ls-files", "-v", "-z"]).poll().run()?;
+    let sparse = worktree.git_dir.join("info/sparse-checkout").exists();
+    let lines = out.split(|b| *b == 0).filter_map(|line| line.split_once_str(" "));
+    let is_flagged = |tag: &[u8]| tag.iter().any(u8::is_ascii_lowercase) || (tag == b"S" && !sparse);
+    Ok(lines.filter(|(tag, _)| is_flagged(tag)).map(|(_, name)| name.to_vec()).collect())
+}
+
+/// Asks git with an index in which no file is left out of sight.
+pub fn without_flags<T>(worktree: &Worktree, ask: impl Fn(&Git) -> Result<T>) -> Result<T> {
+    let names = flagged(worktree)?;
+    let git = git_in(worktree);
+    if names.is_empty() {
+        return ask(&git);
+    }
+    let index = worktree.git_dir.join("index");
+    let other = worktree.git_dir.join(format!(".index.tmp-{}", std::process::id()));
+    let asked = fs::copy(&index, &other).or_fatal(|| format!("could not write '{}'", other.display()));
+    let asked = asked.and_then(|_| {
+        let git = git.with_index(&other);
+        unflag(&git, &names)?;
+        ask(&git)
+    });
+    let _ = fs::remove_file(&other);
+    asked
+}
+
+/// Lets git look at all files again.
+pub fn clear_flags(worktree: &Worktree) -> Result<()> {
+    let names = flagged(worktree)?;
+    if names.is_empty() { Ok(()) } else { unflag(&git_in(worktree), &names) }
+}
+
+fn unflag(git: &Git, names: &[Vec<u8>]) -> Result<()> {
+    let list = names.join(&0);
+    for flag in ["--no-assume-unchanged", "--no-skip-worktree"] {
+        git.cmd(["update-index", "-z", flag, "--stdin"]).stdin([list.as_slice(), b"\0"].concat()).run()?;
+    }
+    Ok(())
+}
+
+/// Submodules become what they are in a new worktree: not checked out. Their repositories stay.
+pub fn leave_submodules(worktree: &Worktree, force: bool) -> Result<()> {
+    if !worktree.git_dir.join("modules").exists() || !worktree.path.join(".gitmodules").exists() {
+        return Ok(());
+    }
+    let cmd = git_in(worktree).cmd(["submodule", "--quiet", "deinit", "--all"]);
+    let cmd = if force { cmd.arg("--force") } else { cmd };
+    cmd.run().map(drop)
+}

@@ -1,0 +1,79 @@
+//! Worktrees that git had not made to the end when it was killed.
+
+use std::fs;
+use std::path::Path;
+
+use super::Desk;
+use crate::error::{OrFatal, Result};
+use crate::git::worktree::Worktree;
+
+/// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
+/// read it: it would refuse to do anything with any other worktree.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.path == path && !w.is_main) {
+        if !worktree.missing && !worktree.is_readable() {
+            remove_half_worktree(worktree)?;
+        }
+    }
+    Ok(())
+}
+
+/// git refuses to remove a worktree that it had not made to the end, and with an empty `commondir` it refuses
+/// everything. Nothing was checked out yet. What else is in the directory stays.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
+    let dot_git = worktree.path.join(".git");
+    if dot_git.is_file() {
+        fs::remove_file(&dot_git).or_fatal(|| format!("could not remove '{}'", dot_git.display()))?;
+    }
+    let _ = fs::remove_dir(&worktree.path);
+    remove_admin(worktree)
+}
+
+/// Lets git forget a worktree where `git worktree remove` would refuse.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_admin(worktree: &Worktree) -> Result<()> {
+    let dir = &worktree.git_dir;
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).or_fatal(|| format!("could not remove '{}'", dir.display()));
+        }
+        _ => {}
+    }
+    if let Some(root) = dir.parent() {
+        // The last one gone, git removes the directory too.
+        let _ = fs::remove_dir(root);
+    }
+    Ok(())
+}
+
+/// An administrative directory that was killed before it said where its worktree is: git never prunes it,
+/// because it is locked as "initializing".
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Ok(()) };
+    let root = desk.repo.common_dir().join("worktrees");
+    for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
+        let admin = entry.path();
+        let admin_name = entry.file_name().to_string_lossy().into_owned();
+        let numbered =
+            admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+        let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
+        let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
+        if numbered && (initializing || bare) && !admin.join("gitdir").exists() {
+            fs::remove_dir_all(&admin).or_fatal(|| format!("could not remove '{}'", admin.display()))?;
+        }
+    }
+    // The last one gone, git removes the directory too.
+    let _ = fs::remove_dir(&root);
+    Ok(())
+}

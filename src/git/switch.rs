@@ -1,0 +1,171 @@
+//! Moving a worktree that is known to be clean: its files by a two-way merge of git's, its HEAD in process.
+//!
+//! Where references are files and no hook wants to hear of them, HEAD is written here as git writes it: a lock
+//! file, the rename, a line in the reflog. Everywhere else git does it.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+
+use super::Repo;
+use super::process::{Cmd, Git};
+use super::refs::short_name;
+use super::worktree::{Head, Worktree};
+use crate::error::{Failure, OrFatal, Result};
+use crate::paths::path_from;
+
+/// git in a worktree, told its repository, so that a broken `.git` leads it nowhere else.
+pub fn git_in(worktree: &Worktree) -> Git {
+    Git::with_git_dir(&worktree.path, &worktree.git_dir)
+}
+
+impl Repo {
+    /// Whether a reference may be written without git: they are files, and no hook is to be asked.
+    fn writes_refs_itself(&self) -> bool {
+        self.has_files_backend() && !self.may_have_hook("reference-transaction")
+    }
+
+    /// Whether there may be such a hook. With hooks elsewhere git is asked each time.
+    fn may_have_hook(&self, name: &str) -> bool {
+        let gix = self.gix();
+        let elsewhere = gix.config_snapshot().string("core.hooksPath").is_some();
+        elsewhere || self.common_dir().join("hooks").join(name).exists()
+    }
+
+    /// Brings index and files of a clean worktree from one commit to another; only what differs is written. The
+    /// network is not used: objects that are not here are missing.
+    ///
+    /// # Errors
+    /// In git's words: a file is in the way, or an object is missing.
+    pub fn update_files(&self, worktree: &Worktree, from: ObjectId, to: ObjectId) -> Result<()> {
+        let args = ["read-tree", "-m", "-u", &from.to_string(), &to.to_string()];
+        let merge =
+            || git_in(worktree).cmd(args).env("GIT_NO_LAZY_FETCH", "1").leaving_others().run().map(drop);
+        match merge() {
+            // It believes the times in the index, and these may be those of files that were touched or copied.
+            Err(failure) if failure.message().contains("not uptodate") => {
+                git_in(worktree).cmd(["update-index", "-q", "--refresh"]).output()?;
+                merge()
+            }
+            done => done,
+        }
+    }
+
+    /// Moves the HEAD of a worktree, and nothing else. `to` is a branch by full name, or a commit.
+    ///
+    /// # Errors
+    /// If it can't be written; it is then as it was.
+    pub fn move_head(&self, worktree: &Worktree, from: ObjectId, to: &Head, at: ObjectId) -> Result<()> {
+        let target = match to {
+            Head::Branch(full) => short_name(full).to_owned(),
+            _ => at.to_string(),
+        };
+        let was = match &worktree.head {
+            Head::Branch(full) => short_name(full).to_owned(),
+            _ => from.to_string(),
+        };
+        let reason = format!("checkout: moving from {was} to {target}");
+        if self.writes_refs_itself() {
+            return self.write_head(&worktree.git_dir, from, to, at, &reason);
+        }
+        let git = git_in(worktree);
+        let cmd = match to {
+            Head::Branch(full) => git.cmd(["symbolic-ref", "-m", &reason, "HEAD", full]),
+            _ => git.cmd(["update-ref", "--no-deref", "-m", &reason, "HEAD", &at.to_string()]),
+        };
+        cmd.run().map(drop)
+    }
+
+    /// See `create_symref_lock()` and `files_log_ref_write()` in git's refs/files-backend.c.
+    fn write_head(
+        &self,
+        git_dir: &Path,
+        from: ObjectId,
+        to: &Head,
+        at: ObjectId,
+        reason: &str,
+    ) -> Result<()> {
+        let text = match to {
+            Head::Branch(full) => format!("ref: {full}\n"),
+            _ => format!("{at}\n"),
+        };
+        let (head, lock) = (git_dir.join("HEAD"), git_dir.join("HEAD.lock"));
+        let shown = lock.display().to_string();
+        let created = OpenOptions::new().write(true).create_new(true).open(&lock);
+        let mut file = created.or_fatal(|| format!("cannot lock ref 'HEAD': Unable to create '{shown}'"))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let logged = written.or_fatal(|| format!("could not write '{shown}'")).and_then(|()| {
+            self.log_head(git_dir, from, at, reason)?;
+            fs::rename(&lock, &head).or_fatal(|| format!("could not write '{}'", head.display()))
+        });
+        if logged.is_err() {
+            let _ = fs::remove_file(&lock);
+        }
+        logged
+    }
+
+    /// A line in the reflog, if there is one or git would begin one.
+    fn log_head(&self, git_dir: &Path, from: ObjectId, to: ObjectId, reason: &str) -> Result<()> {
+        let path = git_dir.join("logs/HEAD");
+        let gix = self.gix();
+        let config = gix.config_snapshot();
+        let wanted = match config.boolean("core.logAllRefUpdates") {
+            Some(wanted) => wanted,
+            None if config.string("core.logAllRefUpdates").is_some() => true,
+            None => !config.boolean("core.bare").unwrap_or(false),
+        };
+        if !wanted && !path.exists() {
+            return Ok(());
+        }
+        let who = match gix.committer() {
+            Some(who) => {
+                let who = who.or_fatal(|| "bad identity")?;
+                let mut line = Vec::new();
+                who.trim().write_to(&mut line).or_fatal(|| "bad identity")?;
+                line
+            }
+            None => self.git().cmd(["var", "GIT_COMMITTER_IDENT"]).run()?.trim_end().to_vec(),
+        };
+        let line =
+            [format!("{from} {to} ").as_bytes(), who.as_slice(), b"\t", reason.as_bytes(), b"\n"].concat();
+        let failed = || format!("could not append to '{}'", path.display());
+        fs::create_dir_all(git_dir.join("logs")).or_fatal(failed)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).or_fatal(failed)?;
+        file.write_all(&line).or_fatal(failed)
+    }
+
+    /// Runs the post-checkout hook as `git worktree add` does: in the new worktree, with the null id, the commit
+    /// and 1. What it prints goes to standard error. False if it failed.
+    ///
+    /// # Errors
+    /// If it can't be run.
+    pub fn run_post_checkout(&self, path: &Path, commit: ObjectId) -> Result<bool> {
+        if !self.may_have_hook("post-checkout") {
+            return Ok(true);
+        }
+        let null = ObjectId::null(commit.kind()).to_string();
+        let args =
+            ["hook", "run", "--ignore-missing", "post-checkout", "--", &null, &commit.to_string(), "1"];
+        let cmd: Cmd = Git::discovering(path).cmd(args);
+        Ok(cmd.shown()?.success())
+    }
+}
+
+/// The worktree whose top is `path`, by its `.git` file: without a look at all the others.
+///
+/// # Errors
+/// If it is no linked worktree of this repository, or gone.
+pub fn worktree_at(repo: &Repo, path: &Path) -> Result<Worktree> {
+    let not_one = || Failure::fatal(format!("'{}' is not a working tree", path.display()));
+    let text = fs::read(path.join(".git")).map_err(|_| not_one())?;
+    let target = text.trim_end().strip_prefix(b"gitdir: ").ok_or_else(not_one)?;
+    let git_dir = path.join(path_from(target));
+    let git_dir = git_dir.canonicalize().map_err(|_| not_one())?;
+    if git_dir.parent() != Some(repo.common_dir().join("worktrees").as_path()) {
+        return Err(not_one());
+    }
+    repo.worktree_of_admin(&git_dir)?.filter(|w| w.path == path).ok_or_else(not_one)
+}

@@ -1,0 +1,139 @@
+//! Idle slots that go.
+
+use std::path::Path;
+
+use super::{Pool, Slot, State, check};
+use crate::desk::slot::{SECTION, intent_name, is_about};
+use crate::desk::{Desk, alive};
+use crate::error::{Failure, Result};
+use crate::git::process::retry;
+use crate::git::status::{Untracked, status_entries};
+use crate::git::switch::{git_in, worktree_at};
+use crate::interrupt;
+use crate::paths::path_bytes;
+use crate::store::record::{Intent, Record, intents};
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Slots that went.
+    pub removed: Vec<String>,
+    /// Slots that stayed, and why.
+    pub stayed: Vec<Failure>,
+}
+
+/// Removes idle slots: the last ones first, `count` or all.
+///
+/// # Errors
+/// If the pool can't be read or written.
+pub fn drain(desk: &Desk<'_>, count: Option<usize>) -> Result<Drained> {
+    let mut drained = Drained::default();
+    let now = desk.context.now();
+    let slots = Pool::read(desk.repo)?.slots;
+    for slot in slots.iter().rev() {
+        if count.is_some_and(|count| drained.removed.len() >= count) {
+            break;
+        }
+        interrupt::check()?;
+        let name = &slot.name;
+        match (slot.state(now), count) {
+            (State::Idle, _) => match remove(desk, slot) {
+                Ok(()) => drained.removed.push(name.clone()),
+                Err(failure) if failure.kind == crate::error::Kind::Interrupted => return Err(failure),
+                Err(failure) => drained.stayed.push(failure.context(format!("slot {name} stays"))),
+            },
+            // Of all, or if there are not enough idle ones, these are missed.
+            (State::Broken, _) => {
+                let why = slot.broken.clone().unwrap_or_default();
+                drained.stayed.push(
+                    Failure::negative(format!("slot {name} stays: it is set aside as broken: {why}")).hint(
+                        "poolBroken",
+                        "Look into it; then 'git pool release' or 'git pool release -f'.",
+                    ),
+                );
+            }
+            (state, _) => {
+                let who = slot.lease.as_ref().map(|l| format!(" by {}", l.holder)).unwrap_or_default();
+                drained.stayed.push(Failure::negative(format!("slot {name} stays: it is {state}{who}")));
+            }
+        }
+    }
+    if count.is_some_and(|count| drained.removed.len() >= count) {
+        drained.stayed.clear();
+    }
+    Ok(drained)
+}
+
+fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
+    let state_dir = desk.repo.state_dir();
+    let held = desk.lock()?;
+    let now = desk.context.now();
+    let pool = Pool::read(desk.repo)?;
+    let Some(found) = pool.find(&slot.name) else { return Ok(()) };
+    if found.state(now) != State::Idle || intents(&state_dir, &held)?.iter().any(|i| is_about(i, &slot.name))
+    {
+        return Err(Failure::negative("somebody took it meanwhile"));
+    }
+    let record = Record::new("drain").with("slot", slot.name.as_str()).with("path", path_bytes(&slot.path));
+    let intent = Intent::write(&state_dir, &held, &intent_name(&slot.name), &record)?;
+    drop(held);
+    let step = desk.observer.step(&format!("Removing slot {}", slot.name));
+    let checked = check::require(desk, slot).and_then(|worktree| match worktree.locked {
+        Some(_) => Err(Failure::fatal("its working tree is locked")),
+        None => Ok(()),
+    });
+    if let Err(why) = checked {
+        intent.done()?;
+        return Err(why);
+    }
+    let done = intent.during(|| take_away(desk, &slot.name, &slot.path));
+    drop(step);
+    done?;
+    intent.done()
+}
+
+fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {
+    if desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main) {
+        let args = ["worktree", "remove", "--force"];
+        retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).arg(path).run())?;
+    }
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        file.remove(SECTION, name);
+        Ok(())
+    })
+}
+
+/// Settles a removal that was cut off: files that are missing were being removed. False if it is too early.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path) -> Result<bool> {
+    if !alive::processes_in(path).is_empty() {
+        return Ok(false);
+    }
+    let Some(found) = Pool::read(desk.repo)?.find(slot).cloned() else { return Ok(true) };
+    if let Ok(worktree) = worktree_at(desk.repo, path) {
+        let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
+        let gone = |code: [u8; 2]| code == *b" D";
+        if !entries.iter().all(|e| gone(e.code)) {
+            check::reject(desk, slot, Failure::fatal("its removal was cut off, and there is work in it"))?;
+            return Ok(true);
+        }
+        if entries.is_empty() && check::require(desk, &found).is_ok() {
+            // It had not begun.
+            return Ok(true);
+        }
+    } else if path.exists() && std::fs::read_dir(path).is_ok_and(|mut all| all.next().is_some()) {
+        // git deletes `.git` with the rest, in any order; what is left was checked out.
+        let left = desk.repo.worktrees()?.into_iter().find(|w| w.path == path && !w.is_main);
+        if let Some(worktree) = left {
+            let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
+            if entries.iter().all(|e| e.code == *b" D") {
+                std::fs::remove_dir_all(path)
+                    .map_err(|e| Failure::fatal(format!("could not remove '{}': {e}", path.display())))?;
+            }
+        }
+    }
+    take_away(desk, slot, path).map(|()| true)
+}

@@ -1,0 +1,158 @@
+//! `git pool repair`: what was half done, moved or deleted by hand, or has ended without being given back.
+
+use std::path::{Path, PathBuf};
+
+use super::{Pool, Slot, State, check, keep, settle};
+use crate::desk::slot::{SECTION, forget, is_about, take_back};
+use crate::desk::{Desk, mark};
+use crate::error::Result;
+use crate::git::switch::worktree_at;
+use crate::git::worktree::Worktree;
+use crate::paths::path_bytes;
+use crate::store::record::{intents, peek};
+
+/// Looks for all of it, and mends it unless `dry_run`. Gives a line for each finding.
+///
+/// # Errors
+/// If something can't be read or mended.
+pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
+    let mut found = settle::settle_all(desk, dry_run)?;
+    let pool = Pool::read(desk.repo)?;
+    for (name, failure) in &pool.bad {
+        // What it was meant to say only a person knows.
+        found.push(format!("slot {name}: {failure}"));
+    }
+    let worktrees = desk.repo.worktrees()?;
+    for slot in &pool.slots {
+        if peek(&desk.repo.state_dir()).iter().any(|i| i.record.text("slot").as_deref() == Some(&slot.name)) {
+            continue;
+        }
+        let said = match worktree_at(desk.repo, &slot.path) {
+            Ok(worktree) => in_place(desk, slot, &worktree, dry_run)?,
+            Err(_) => out_of_place(desk, slot, &worktrees, dry_run)?,
+        };
+        found.extend(said);
+    }
+    Ok(found)
+}
+
+/// Its worktree is where it should be.
+fn in_place(desk: &Desk<'_>, slot: &Slot, worktree: &Worktree, dry_run: bool) -> Result<Option<String>> {
+    let name = &slot.name;
+    if slot.broken.is_some() && slot.lease.is_none() {
+        if dry_run {
+            return Ok(Some(format!("slot {name} is set aside as broken")));
+        }
+        // What was wrong may be right again; what is in it is not touched.
+        return Ok(match check::require(desk, slot) {
+            Ok(_) => {
+                let held = desk.lock()?;
+                desk.edit(&held, |file| take_back(file, name))?;
+                Some(format!("slot {name} is clean again"))
+            }
+            Err(why) => {
+                desk.observer.warn(&format!("slot {name} stays set aside: {why}"));
+                None
+            }
+        });
+    }
+    // The task has been removed or moved, and the slot was forgotten.
+    if let Some(task) = &slot.task
+        && worktree.task.as_deref() != Some(task)
+    {
+        let file = crate::store::config::load(desk.repo)?;
+        let has_it =
+            file.find("task", task).is_some_and(|s| s.get("slot").is_some_and(|v| *v == *name.as_bytes()));
+        if !has_it {
+            let what = format!("slot {name}: task '{task}' has it no more");
+            if !dry_run {
+                let held = desk.lock()?;
+                desk.edit(&held, |file| take_back(file, name))?;
+                drop(held);
+                if let Err(why) = check::require(desk, slot) {
+                    check::reject(desk, name, why)?;
+                }
+            }
+            return Ok(Some(what));
+        }
+    }
+    let now = desk.context.now();
+    if slot.state(now) == State::Idle
+        && check::is_touched(slot, worktree)
+        && !dry_run
+        && let Err(why) = check::require(desk, slot)
+    {
+        check::reject(desk, name, why)?;
+        return Ok(Some(format!("slot {name}: somebody was there since it was given back")));
+    }
+    Ok(None)
+}
+
+/// Its worktree was moved, or is gone.
+fn out_of_place(
+    desk: &Desk<'_>,
+    slot: &Slot,
+    worktrees: &[Worktree],
+    dry_run: bool,
+) -> Result<Option<String>> {
+    let name = &slot.name;
+    let is_its = |w: &&Worktree| mark::read(&w.git_dir).is_some_and(|m| m.slot == *name);
+    let known = worktrees.iter().filter(|w| !w.is_main).find(|w| is_its(w) || w.path == slot.path);
+    let moved = match known {
+        Some(worktree) if !worktree.missing => Some(worktree.path.clone()),
+        Some(worktree) => moved_by_hand(desk, worktree, worktrees),
+        None => None,
+    };
+    if let Some(path) = moved {
+        let what = format!("slot {name}: its worktree was moved to '{}'", path.display());
+        if !dry_run {
+            if known.is_some_and(|w| w.missing) {
+                desk.repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+            }
+            let held = desk.lock()?;
+            desk.edit(&held, |file| file.set(SECTION, name, "path", &[path_bytes(&path).into()]))?;
+        }
+        return Ok(Some(what));
+    }
+    if let Some(worktree) = known.filter(|w| w.locked.is_some()) {
+        // Locked because it may come back: on a disk that is not mounted now.
+        desk.observer.note(&format!("slot {name}: '{}' is away and locked", worktree.path.display()));
+        return Ok(None);
+    }
+    let what = format!("slot {name}: its worktree '{}' is gone", slot.path.display());
+    if dry_run {
+        return Ok(Some(what));
+    }
+    if let Some(worktree) = known {
+        // What only its HEAD and its reflog know can be restored.
+        if slot.lease.is_some() && slot.task.is_none() {
+            let kept = keep::keep(desk, name, worktree)?;
+            desk.observer.note(&format!("Its commits are kept: 'git task restore {kept}'"));
+        }
+        if slot.task.is_none() {
+            desk.repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
+        }
+    }
+    let held = desk.lock()?;
+    if !intents(&desk.repo.state_dir(), &held)?.iter().any(|i| is_about(i, name)) {
+        desk.edit(&held, |file| forget(file, name))?;
+    }
+    Ok(Some(what))
+}
+
+/// Where a worktree went that is not where git thinks: a directory beside a worktree whose `.git` file names the
+/// same administrative directory.
+fn moved_by_hand(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<PathBuf> {
+    let mut places: Vec<&Path> = all.iter().filter_map(|w| w.path.parent()).collect();
+    places.push(desk.repo.home());
+    places.sort();
+    places.dedup();
+    let wanted = worktree.git_dir.canonicalize().ok()?;
+    let leads_there = |dir: &PathBuf| {
+        let Ok(text) = std::fs::read_to_string(dir.join(".git")) else { return false };
+        let target = text.trim().strip_prefix("gitdir: ").map(|t| dir.join(t));
+        target.and_then(|t| t.canonicalize().ok()).as_ref() == Some(&wanted)
+    };
+    let inside = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    std::iter::once(desk.context.cwd.clone()).chain(places.into_iter().flat_map(inside)).find(leads_there)
+}

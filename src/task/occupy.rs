@@ -1,0 +1,141 @@
+//! A task in a slot of the pool: how it gets there, and how that is taken back.
+
+use gix::ObjectId;
+
+use super::{Desk, Slug, keep, notes};
+use crate::desk::clean::{self, is_only_checkout, remove_locks};
+use crate::desk::mark;
+use crate::desk::slot::Seat;
+use crate::error::Result;
+use crate::git::process::retry;
+use crate::git::refs::short_name;
+use crate::git::snapshot;
+use crate::git::switch::worktree_at;
+use crate::git::worktree::{Head, Worktree};
+use crate::store::trash;
+
+/// Puts the slot's worktree on the task's branch, or detached where it has none. Where it stands there already
+/// no file is touched.
+///
+/// # Errors
+/// In git's words.
+pub fn sit(desk: &Desk<'_>, seat: &Seat, slug: &Slug, branch: Option<&str>, at: ObjectId) -> Result<()> {
+    let limit = desk.settings.lock_timeout;
+    let worktree = worktree_of(seat);
+    worktree.mark(slug.as_str())?;
+    if seat.head != at {
+        retry(limit, || desk.repo.update_files(&worktree, seat.head, at))?;
+    }
+    let head = branch.map_or(Head::Detached(at), |full| Head::Branch(full.to_owned()));
+    retry(limit, || desk.repo.move_head(&worktree, seat.head, &head, at))?;
+    if !desk.repo.run_post_checkout(&seat.path, at)? {
+        desk.observer.warn(&format!("the post-checkout hook failed in '{}'", seat.path.display()));
+    }
+    Ok(())
+}
+
+fn worktree_of(seat: &Seat) -> Worktree {
+    Worktree {
+        path: seat.path.clone(),
+        git_dir: seat.git_dir.clone(),
+        head: Head::Detached(seat.head),
+        locked: None,
+        missing: false,
+        is_main: false,
+        task: None,
+    }
+}
+
+/// What is known of a task's coming into a slot that was cut off.
+#[derive(Clone, Debug)]
+pub struct HalfSeated {
+    /// The slot.
+    pub slot: String,
+    /// What it stood at.
+    pub from: ObjectId,
+    /// What it was brought to.
+    pub to: ObjectId,
+}
+
+/// Gives the slot back as it was. What somebody has put there meanwhile is kept. False if somebody is at work
+/// in there: then it is too early.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn rise(desk: &Desk<'_>, slug: &Slug, path: &std::path::Path, half: &HalfSeated) -> Result<bool> {
+    // One that is gone is the pool's to notice.
+    let Ok(worktree) = worktree_at(desk.repo, path) else { return Ok(true) };
+    if worktree.task.as_deref().is_some_and(|task| task != slug.as_str()) {
+        return Ok(true);
+    }
+    if !remove_locks(&worktree)? {
+        return Ok(false);
+    }
+    let notes = notes::relative_path(slug);
+    let notes = notes.parent().expect("a note is in a directory");
+    let elsewhere = matches!(worktree.head, Head::Detached(id) if id != half.from && id != half.to)
+        || worktree.operation().is_some();
+    let touched = elsewhere
+        || !is_only_checkout(desk, &worktree, half.to)?
+            && snapshot::differs_from(desk.repo, &worktree, half.to, notes)?;
+    if touched {
+        keep::keep_what_is_left(desk, slug, &worktree)?;
+        let shown = worktree.path.display();
+        desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {slug}'"));
+    }
+    empty(desk, slug, &worktree, &half.slot, half.from)?;
+    Ok(true)
+}
+
+/// Makes a slot's worktree new again, all that was in it being kept elsewhere.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn empty(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, slot: &str, to: ObjectId) -> Result<()> {
+    let options = clean::Options { force: true, scrub: false, task: Some(slug.as_str()) };
+    clean::clean(desk, worktree, to, options)?;
+    worktree.unmark()?;
+    mark::put(worktree, slot, to, desk.context.now())
+}
+
+/// The same after it was cut off itself: what is not in `kept` is kept too, and `kept` stays what is restored
+/// first. False if somebody is at work in there.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn empty_again(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    worktree: &Worktree,
+    slot: &str,
+    to: ObjectId,
+    kept: ObjectId,
+) -> Result<bool> {
+    if !remove_locks(worktree)? {
+        return Ok(false);
+    }
+    let notes = notes::relative_path(slug);
+    let notes = notes.parent().expect("a note is in a directory");
+    if !is_only_checkout(desk, worktree, to)? && snapshot::differs_from(desk.repo, worktree, kept, notes)? {
+        keep::keep_what_is_left(desk, slug, worktree)?;
+        trash::file_again(desk.repo, slug.as_str(), kept)?;
+    }
+    empty(desk, slug, worktree, slot, to)?;
+    Ok(true)
+}
+
+/// What slots stand at; where that can't be said, what this one stands at.
+///
+/// # Errors
+/// If it stands at nothing either.
+pub fn home_of(desk: &Desk<'_>, worktree: &Worktree) -> Result<ObjectId> {
+    match crate::desk::slot::base(desk) {
+        Ok(base) => Ok(base.commit),
+        Err(failure) => clean::head_of(desk, worktree)?.ok_or(failure),
+    }
+}
+
+/// "branch 'x'", or what it follows.
+pub fn what(branch: Option<&str>) -> String {
+    branch.map_or_else(|| "a detached HEAD".to_owned(), |full| format!("branch '{}'", short_name(full)))
+}

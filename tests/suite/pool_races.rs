@@ -1,0 +1,92 @@
+//! Many claimants at once: each slot goes to exactly one.
+
+use std::collections::BTreeSet;
+
+use crate::pool::{claim, states, with_pool};
+use crate::support::*;
+
+const MANY: usize = 50;
+
+#[test]
+fn fifty_claims_at_once_get_fifty_slots() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.git(&dir, ["config", "pool.max", "50"]).ok();
+    sandbox.pool(&dir, ["init", "-q", "50"]).ok();
+    let names: Vec<_> = (0..MANY).map(|i| format!("t{i:02}")).collect();
+    let runs = at_once(MANY, |i| match i % 2 {
+        0 => sandbox.pool(&dir, ["claim", &names[i], "--no-refill"]),
+        _ => sandbox.pool(&dir, ["claim", "--no-refill"]),
+    });
+    let paths: BTreeSet<_> = runs.into_iter().map(|run| run.ok().path()).collect();
+    assert_eq!(paths.len(), MANY);
+    assert_eq!(states(&sandbox, &dir).matches("claimed").count(), MANY);
+    let runs = at_once(MANY, |i| sandbox.pool(&dir, ["release", &(i + 1).to_string()]));
+    runs.into_iter().for_each(|run| drop(run.ok()));
+    assert_eq!(states(&sandbox, &dir).matches("idle").count(), MANY);
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn of_many_exactly_as_many_get_one_as_there_are() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 4);
+    sandbox.git(&dir, ["config", "pool.max", "4"]).ok();
+    let runs = at_once(16, |i| sandbox.pool(&dir, ["claim", "--no-refill", &format!("t{i}")]));
+    let (won, lost): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.code == 0);
+    let paths: BTreeSet<_> = won.iter().map(Run::path).collect();
+    assert_eq!((won.len(), paths.len()), (4, 4));
+    for run in lost {
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run}");
+        run.assert_one_error();
+    }
+    assert_eq!(sandbox.task(&dir, ["list", "--format=x"]).ok().stdout.len(), 8);
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn who_waits_gets_one_and_all_get_their_turn() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 2);
+    sandbox.git(&dir, ["config", "pool.max", "2"]).ok();
+    at_once(12, |i| {
+        let holder = format!("h{i}");
+        let run = sandbox.pool(&dir, ["claim", "--no-refill", "--wait=100s", "--holder", &holder, "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&run.ok().stdout).unwrap();
+        let (slot, lease) = (json[0]["slot"].as_str().unwrap(), json[0]["lease"].as_str().unwrap());
+        // While it is held nobody else has it.
+        let file = std::path::Path::new(json[0]["worktree"].as_str().unwrap()).join("target");
+        std::fs::create_dir(&file).unwrap();
+        std::fs::remove_dir(&file).unwrap();
+        sandbox.pool(&dir, ["release", slot, "--lease", lease]).ok();
+    });
+    assert_eq!(states(&sandbox, &dir), "1 idle\n2 idle\n");
+    assert_eq!(std::fs::read_dir(dir.join(".git/git-parallel/pool-queue")).unwrap().count(), 0);
+}
+
+#[test]
+fn add_and_rm_and_claim_and_release_and_fill_do_not_disturb_each_other() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 4);
+    for i in 0..4 {
+        sandbox.task(&dir, ["add", "--no-pool", &format!("old{i}")]).ok();
+    }
+    let held = claim(&sandbox, &dir, &["held"]);
+    at_once(20, |i| match i % 5 {
+        0 => drop(sandbox.task(&dir, ["add", &format!("new{i}")]).ok()),
+        1 => drop(sandbox.pool(&dir, ["claim", &format!("c{i}"), "--no-refill"]).ok()),
+        2 => drop(sandbox.task(&dir, ["rm", &format!("old{}", i / 5)]).ok()),
+        3 => drop(sandbox.pool(&dir, ["fill", "-q", "1"]).ok()),
+        _ => drop(sandbox.pool(&dir, ["list", "--porcelain"]).ok().does_not_say("warning")),
+    });
+    sandbox.pool(&held, ["release"]).ok();
+    let tasks = sandbox.task(&dir, ["list", "--format=%(task) %(worktree)"]).ok().stdout;
+    let places: BTreeSet<_> = tasks.lines().filter_map(|l| l.split_once(' ')).map(|(_, p)| p).collect();
+    assert_eq!(places.len(), 9, "{tasks}");
+    sandbox.pool(&dir, ["fill", "1"]).ok();
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}

@@ -10,6 +10,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::place::Place;
+use crate::desk::half;
 use crate::desk::{Desk, template};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git, retry};
@@ -18,7 +19,6 @@ use crate::git::{Repo, parse_id};
 use crate::paths::{normalise, path_bytes, path_from};
 use crate::store::atomic;
 use crate::store::lock::FileLock;
-use crate::task::half;
 
 /// The name of the file in its administrative directory that says whose private worktree it is.
 const MARK: &str = "git-integrate";

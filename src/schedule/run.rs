@@ -22,10 +22,17 @@ use crate::task::{Desk, State};
 pub trait Listener {
     /// Something happened.
     fn event(&mut self, stamped: &Stamped);
-    /// Something the user may want to know.
+    /// Something is not as it should be.
     fn warn(&mut self, message: &str);
+    /// Something the user may want to know.
+    fn note(&mut self, message: &str);
     /// Some time has passed.
     fn tick(&mut self);
+    /// Integrates these tasks of a phase, which came to their end.
+    ///
+    /// # Errors
+    /// If it can't; the next phase can't start then.
+    fn integrate(&mut self, tasks: &[String]) -> Result<Closed>;
 }
 
 /// What came of closing a phase.
@@ -36,9 +43,6 @@ pub struct Closed {
     /// Why the next phase can't start.
     pub stopped: Option<String>,
 }
-
-/// Integrates the tasks of a phase. It is given those that came to their end, and those that didn't.
-pub type Close<'a> = dyn FnMut(&[String], &[String]) -> Result<Closed> + 'a;
 
 /// How it ended for one task.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,13 +91,7 @@ const LOAD: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If what happens can't be put on record; all sessions have been ended then.
-pub fn run(
-    desk: &Desk<'_>,
-    plan: &Plan,
-    record: RunRecord,
-    listener: &mut dyn Listener,
-    close: &mut Close<'_>,
-) -> Result<Summary> {
+pub fn run(desk: &Desk<'_>, plan: &Plan, record: RunRecord, listener: &mut dyn Listener) -> Result<Summary> {
     let record = Mutex::new(record);
     let cancelled = AtomicBool::new(false);
     let shared = Shared { plan, record: &record, cancelled: &cancelled };
@@ -105,7 +103,6 @@ pub fn run(
             shared: &shared,
             schedule: plan.schedule.clone(),
             listener,
-            close,
             rows: plan.tasks.iter().map(|p| Row::of(p.task.slug.as_str())).collect(),
             max_load: plan.asked.max_load.map(MaxLoad::new),
             load: None,
@@ -150,12 +147,11 @@ impl Row {
 }
 
 /// The graph while it runs.
-struct Graph<'a, 'b> {
+struct Graph<'a> {
     desk: &'a Desk<'a>,
     shared: &'a Shared<'a>,
     schedule: Schedule,
     listener: &'a mut dyn Listener,
-    close: &'a mut Close<'b>,
     rows: Vec<Row>,
     max_load: Option<MaxLoad>,
     /// When the load held something back, until when it is not asked for again.
@@ -165,7 +161,7 @@ struct Graph<'a, 'b> {
     stopped: Option<String>,
 }
 
-impl Graph<'_, '_> {
+impl Graph<'_> {
     /// The tasks that have been done, or are blocked, before the run begins.
     fn settle_what_is_over(&mut self) {
         for index in 0..self.shared.plan.tasks.len() {
@@ -259,7 +255,8 @@ impl Graph<'_, '_> {
     fn take(&mut self, told: Told) {
         match told {
             Told::Event(stamped) => self.listener.event(&stamped),
-            Told::Warning(message) => self.listener.warn(&message),
+            Told::Said(message, true) => self.listener.warn(&message),
+            Told::Said(message, false) => self.listener.note(&message),
             Told::End(index, End::Came { outcome, reason, marked, seconds }) => {
                 self.put_end(index, outcome, reason, marked, seconds);
                 let behind = self.schedule.end(index, outcome == Outcome::Succeeded);
@@ -293,12 +290,12 @@ impl Graph<'_, '_> {
     fn close(&mut self, phase: usize) {
         let mut closed = Closed::default();
         if self.shared.plan.asked.integrate {
-            let name = |index: &usize| self.rows[*index].task.clone();
-            let (done, missing): (Vec<usize>, Vec<usize>) =
-                self.schedule.members(phase).iter().partition(|i| self.schedule.mark(**i) == Mark::Done);
-            let (done, missing): (Vec<_>, Vec<_>) =
-                (done.iter().map(name).collect(), missing.iter().map(name).collect());
-            closed = (self.close)(&done, &missing)
+            let done = self.schedule.members(phase).iter();
+            let done = done.filter(|i| self.schedule.mark(**i) == Mark::Done);
+            let done: Vec<String> = done.map(|i| self.rows[*i].task.clone()).collect();
+            closed = self
+                .listener
+                .integrate(&done)
                 .unwrap_or_else(|failure| Closed { stopped: Some(failure.message()), ..Closed::default() });
             self.put(Event::Integrated { tasks: closed.landed, reason: closed.stopped.clone() });
             self.stopped = self.stopped.take().or(closed.stopped.clone());

@@ -28,8 +28,8 @@ use crate::task::{Desk, Observer, State, Task, events, life, place, sync};
 pub enum Told {
     /// Something happened, and is on record.
     Event(Stamped),
-    /// Something the user may want to know.
-    Warning(String),
+    /// Something is not as it should be (true), or may be worth knowing.
+    Said(String, bool),
     /// It is over for this task.
     End(usize, End),
 }
@@ -74,11 +74,11 @@ impl Observer for Teller {
 
     fn warn(&self, message: &str) {
         // Nobody listens any more: the run is over.
-        let _ = self.0.send(Told::Warning(message.to_owned()));
+        let _ = self.0.send(Told::Said(message.to_owned(), true));
     }
 
     fn note(&self, message: &str) {
-        self.warn(message);
+        let _ = self.0.send(Told::Said(message.to_owned(), false));
     }
 }
 

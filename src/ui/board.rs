@@ -82,8 +82,8 @@ impl Board {
     }
 
     /// Lets something else be printed, above the board.
-    pub fn aside(&self, print: impl FnOnce()) {
-        self.all.suspend(print);
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.all.suspend(print)
     }
 }
 

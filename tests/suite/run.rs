@@ -341,3 +341,70 @@ fn it_works_from_anywhere_in_odd_repositories() {
         assert_sound(&sandbox, &dir);
     }
 }
+
+#[test]
+fn each_phase_is_integrated_and_the_next_starts_from_there() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let plan = "[[task]]\nname = 'a'\nphase = 1\n[[task]]\nname = 'b'\nphase = 1\nafter = ['a']\n\
+                [[task]]\nname = 'c'\nphase = 2\n[[task]]\nname = 'free'\n";
+    sandbox.write(&dir, "plan.toml", plan);
+    sandbox.task(&dir, ["add", "-q", "--from", "plan.toml"]).ok();
+    let work = "echo {task} >{task} && git add {task} && git commit -qm {task} && git task ready";
+    session(&sandbox, &dir, &format!("{work}; git ls-files >../saw-{{task}}"));
+    let run = sandbox.task(&dir, ["run", "--integrate", "--json"]).ok();
+    let landed: Vec<Value> = events(&run).into_iter().filter(|e| e["event"] == "integrated").collect();
+    assert_eq!(landed.len(), 2, "{run}");
+    assert_eq!(landed[0]["tasks"], serde_json::json!(["a", "b"]));
+    let saw = std::fs::read_to_string(sandbox.path("repo-worktrees/saw-c")).unwrap();
+    assert_eq!(saw, "README\na\nb\nc\n", "what was integrated before is there");
+    for file in ["a", "b", "c", "free"] {
+        assert!(dir.join(file).exists(), "{file} has landed");
+    }
+    sandbox.task(&dir, ["list", "--all", "--format=%(state)"]).ok().prints(&"integrated\n".repeat(4));
+    sandbox.task(&dir, ["run", "--resume"]).ok().says("nothing to resume");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_phase_of_which_not_all_is_ready_is_not_integrated() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let plan = "[[task]]\nname = 'a'\nphase = 1\n[[task]]\nname = 'lazy'\nphase = 1\n\
+                [[task]]\nname = 'c'\nphase = 2\n";
+    sandbox.write(&dir, "plan.toml", plan);
+    sandbox.task(&dir, ["add", "-q", "--from", "plan.toml"]).ok();
+    let work = "echo {task} >{task} && git add {task} && git commit -qm {task}";
+    session(&sandbox, &dir, &format!("{work} && {{ test {{task}} = lazy || git task ready; }}"));
+    let main = sandbox.commit_id(&dir, "main");
+    let run = sandbox.task(&dir, ["run", "--integrate"]).fails(1).says("not integrated: 'lazy' is not ready");
+    assert!(run.stdout.contains("the phase before it was not integrated"), "{run}");
+    assert_eq!(sandbox.commit_id(&dir, "main"), main);
+    sandbox.task(sandbox.path("repo-worktrees/lazy"), ["ready"]).ok();
+    let run = sandbox.task(&dir, ["run", "--resume", "--json"]).ok();
+    assert_eq!(outcomes(&run), ["c succeeded"]);
+    assert!(dir.join("lazy").exists() && dir.join("c").exists());
+    // With --keep-going the rest lands without it.
+    sandbox.task(&dir, ["add", "-q", "d", "lazier"]).ok();
+    session(&sandbox, &dir, &format!("{work} && {{ test {{task}} = lazier || git task ready; }}"));
+    sandbox.task(&dir, ["run", "--integrate", "--keep-going"]).ok().says("'lazier' is not ready: left out");
+    assert!(dir.join("d").exists() && !dir.join("lazier").exists());
+}
+
+#[test]
+fn a_conflict_between_tasks_of_a_phase_stops_it_until_somebody_decides() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let plan = "[[task]]\nname = 'a'\nphase = 1\n[[task]]\nname = 'b'\nphase = 1\n\
+                [[task]]\nname = 'c'\nphase = 2\n";
+    sandbox.write(&dir, "plan.toml", plan);
+    sandbox.task(&dir, ["add", "-q", "--from", "plan.toml"]).ok();
+    session(&sandbox, &dir, "echo {task} >same && git add same && git commit -qm {task} && git task ready");
+    let main = sandbox.commit_id(&dir, "main");
+    sandbox.task(&dir, ["run", "--integrate"]).fails(1).says("'b' conflicts in same");
+    assert_eq!(sandbox.commit_id(&dir, "main"), main);
+    sandbox.integrate(&dir, ["--skip"]);
+    assert_ne!(sandbox.commit_id(&dir, "main"), main);
+    let run = sandbox.task(&dir, ["run", "--resume", "--keep-going", "--json"]);
+    assert!(outcomes(&run).contains(&"c succeeded".to_owned()), "{run}");
+}

@@ -14,10 +14,14 @@ pub mod undo;
 
 pub use args::Args;
 
-use crate::commands::Cx;
+use crate::commands::{Cx, Reporter};
 use crate::error::Result;
 use crate::integrate::conflict::Resolver;
+use crate::integrate::execute::{Execution, Report};
+use crate::integrate::journal::{Journal, Phase};
+use crate::integrate::place::Place;
 use crate::integrate::plan::Request;
+use crate::integrate::workshop::Workshop;
 use dialogue::Dialogue;
 
 /// Runs it.
@@ -31,6 +35,25 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         None => start::run(cx, args),
         Some(action) => resume::run(cx, args, action),
     }
+}
+
+/// Goes on with an integration that was cut off while it was built, if one into this target was. One that has
+/// stopped waits for a person.
+///
+/// # Errors
+/// If it can't be gone on with.
+pub fn go_on(cx: &Cx, target: &str) -> Result<Option<Report>> {
+    let place = Place::of(&cx.repo, target);
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    let lock = place.lock(&desk)?;
+    lock.shared_while(|| {
+        let journal = Journal::load(&place)?.filter(|journal| journal.phase == Phase::Building);
+        let Some(mut journal) = journal else { return Ok(None) };
+        let shop = Workshop::open(&desk, &place, &lock, journal.onto)?;
+        let mut resolver = resolver(cx);
+        Execution::new(&desk, &place, &shop, &mut journal, &mut *resolver)?.resume().map(Some)
+    })
 }
 
 /// Who decides a conflict that is to be asked about.

@@ -20,6 +20,15 @@ use crate::task::{Desk, settle};
 /// # Errors
 /// If the whole is refused, with nothing touched; or interrupted, with the state kept.
 pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
+    let (place, report) = execute(cx, args)?;
+    report::render(cx, args, &place, &report)
+}
+
+/// Builds and publishes the train; for whoever shows the result in another way.
+///
+/// # Errors
+/// As [`run`].
+pub fn execute(cx: &Cx, args: &Args) -> Result<(Place, Report)> {
     let on_conflict = on_conflict(cx, args)?;
     let checks = checks(cx, args)?;
     let reporter = Reporter::new(&cx.ui);
@@ -29,7 +38,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let target = super::target::resolve(cx, args)?;
     let place = Place::of(&cx.repo, &target);
     let lock = place.lock(&desk)?;
-    lock.shared_while(|| locked(cx, args, &desk, &place, &lock, on_conflict, checks))
+    let report = lock.shared_while(|| locked(cx, args, &desk, &place, &lock, on_conflict, checks))?;
+    Ok((place, report))
 }
 
 /// With the target's lock, which every git command holds with us.
@@ -41,7 +51,7 @@ fn locked(
     lock: &FileLock,
     on_conflict: OnConflict,
     checks: Vec<String>,
-) -> Result<u8> {
+) -> Result<Report> {
     let target = place.target.clone();
     if let Some(mut journal) = Journal::load(place)? {
         if !matches!(journal.phase, Phase::Publishing | Phase::Finishing) {
@@ -53,7 +63,7 @@ fn locked(
         let mut resolver = super::resolver(cx);
         let report = Execution::new(desk, place, &shop, &mut journal, &mut *resolver)?.resume()?;
         if matches!(report.ended, Ended::Stopped(_)) {
-            return report::render(cx, args, place, &report);
+            return Ok(report);
         }
     }
     // Whoever is in the middle of something there keeps the target.
@@ -63,15 +73,13 @@ fn locked(
     let is_work = journal.cars.iter().any(|car| car.fate == Fate::Open);
     if !is_work {
         let fared = execute::without_work(&journal);
-        let report = Report { ended: Ended::Nothing, fared, kept: Vec::new() };
-        return report::render(cx, args, place, &report);
+        return Ok(Report { ended: Ended::Nothing, fared, kept: Vec::new() });
     }
     merge::try_signing(&cx.repo, &journal.how, journal.onto)?;
     execute::begin(desk, place, &journal)?;
     let shop = Workshop::open(desk, place, lock, journal.onto)?;
     let mut resolver = super::resolver(cx);
-    let report = Execution::new(desk, place, &shop, &mut journal, &mut *resolver)?.start()?;
-    report::render(cx, args, place, &report)
+    Execution::new(desk, place, &shop, &mut journal, &mut *resolver)?.start()
 }
 
 fn in_progress(place: &Place) -> Failure {

@@ -1,5 +1,7 @@
 //! `git task run`.
 
+mod phase;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -80,7 +82,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         cx.ui.note("There is no live task to run.");
         return Ok(EXIT_DONE);
     }
-    trust::require(cx, plan.runs_team_commands || has_hooks(cx, plan.asked.integrate), None)?;
+    let checks = plan.asked.integrate && cx.settings.integrate.checks.iter().any(|check| check.from_team);
+    trust::require(cx, plan.runs_team_commands || checks || has_hooks(cx, plan.asked.integrate), None)?;
     let mut record = RunRecord::acquire(&state_dir)?;
     if past.is_some() && RunRecord::past(&state_dir)? != past {
         return Err(Failure::fatal("another 'git task run' has just ended; look at what is left to do"));
@@ -94,7 +97,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     record.begin(args.resume, &first)?;
     let mut teller = Teller::new(cx, args.json, &plan);
     teller.event(&first);
-    let summary = run::run(&desk, &plan, record, &mut teller, &mut close)?;
+    let summary = run::run(&desk, &plan, record, &mut teller)?;
     let trouble = teller.trouble.take();
     drop(teller);
     if let Some(failure) = trouble {
@@ -172,10 +175,6 @@ fn has_hooks(cx: &Cx, integrates: bool) -> bool {
     })
 }
 
-fn close(_: &[String], _: &[String]) -> Result<Closed> {
-    Ok(Closed::default())
-}
-
 /// Says what happens: on the board, in lines, or as JSON.
 struct Teller<'a> {
     cx: &'a Cx,
@@ -187,6 +186,8 @@ struct Teller<'a> {
     retry: u32,
     /// The number of the session that works on each task.
     sessions: HashMap<String, u64>,
+    /// What is not ready is left out, and not waited for.
+    keep_going: bool,
     trouble: Option<Failure>,
 }
 
@@ -200,6 +201,7 @@ impl<'a> Teller<'a> {
             has_stages: plan.stages.len() > 1 || plan.stages.iter().any(|stage| stage.gate.is_some()),
             retry: plan.asked.retry,
             sessions: HashMap::new(),
+            keep_going: plan.asked.keep_going,
             trouble: None,
         }
     }
@@ -256,6 +258,13 @@ impl Listener for Teller<'_> {
         }
     }
 
+    fn note(&mut self, message: &str) {
+        match &self.board {
+            Some(board) => board.aside(|| self.cx.ui.note(message)),
+            None => self.cx.ui.note(message),
+        }
+    }
+
     fn tick(&mut self) {
         let Some(board) = &mut self.board else { return };
         let (state_dir, sessions) = (self.cx.repo.state_dir(), &self.sessions);
@@ -265,6 +274,14 @@ impl Listener for Teller<'_> {
         });
         if interrupt::requested() {
             board.say("ending the sessions");
+        }
+    }
+
+    fn integrate(&mut self, tasks: &[String]) -> Result<Closed> {
+        let (cx, keep_going) = (self.cx, self.keep_going);
+        match &self.board {
+            Some(board) => board.aside(|| phase::integrate(cx, tasks, keep_going)),
+            None => phase::integrate(cx, tasks, keep_going),
         }
     }
 }

@@ -36,7 +36,16 @@ impl Fixture {
     }
 
     pub(super) fn by(operation: Operation, base: &str, ours: &str, theirs: &str) -> Self {
-        let sandbox = Sandbox::new();
+        Self::within(Sandbox::new(), operation, base, ours, theirs)
+    }
+
+    pub(super) fn within(
+        sandbox: Sandbox,
+        operation: Operation,
+        base: &str,
+        ours: &str,
+        theirs: &str,
+    ) -> Self {
         let top = sandbox.top();
         let commit = |script: &str| {
             sh(&top, &format!("{script}\ngit add -A\ngit commit -q --allow-empty -m change"));

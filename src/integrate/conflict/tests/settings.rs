@@ -224,3 +224,16 @@ fn a_recorded_resolution_is_known_from_one_by_hand() {
     let plain = self::fixture("", BOTH_CHANGED);
     assert!(!plain.stopped().records_resolutions().unwrap());
 }
+
+#[test]
+fn longer_ids_are_as_good() {
+    for operation in [Operation::Merge, Operation::Pick] {
+        let [base, ours, theirs] = BOTH_CHANGED;
+        let sandbox = Sandbox::with_args(&["--object-format=sha256"]);
+        let fixture = Fixture::within(sandbox, operation, base, ours, theirs);
+        assert_eq!(fixture.only().label, "content");
+        fixture.answer(Action::Union);
+        assert!(fixture.tree()["f"].contains("five\nFIVE\n"));
+        require_resolved(&fixture.stopped()).unwrap();
+    }
+}

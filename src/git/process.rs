@@ -13,6 +13,8 @@ mod contention;
 mod group;
 mod kept;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use contention::{is_contention, retry};
 pub use kept::keeping_open;
@@ -28,7 +30,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use self::group::end_group;
-use self::reader::{MOMENT, Reader};
+use self::reader::Reader;
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
 
@@ -176,8 +178,8 @@ impl Cmd {
     }
 
     /// It may run hooks or filters, and is done when it has ended itself: a daemon that one of them started, or a
-    /// hook that outlived it, may hold its streams for as long as it likes. What it printed is good for messages
-    /// only, because its end can't be known then.
+    /// hook that outlived it, may hold its streams for as long as it likes. What those printed is in between, so
+    /// it is good for messages only.
     #[must_use]
     pub fn leaving_others(mut self) -> Self {
         self.leaves_others = true;
@@ -196,32 +198,32 @@ impl Cmd {
     /// If it can't be started.
     pub fn output(mut self) -> Result<Output> {
         let name = self.name();
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let failed = || format!("cannot run {name}");
+        let (stdout, stderr) = (Reader::new().or_fatal(failed)?, Reader::new().or_fatal(failed)?);
+        self.command.stdout(stdout.writer().or_fatal(failed)?).stderr(stderr.writer().or_fatal(failed)?);
         // Not a pipe: a child that ends without having read would kill us by SIGPIPE, which has its default
         // action so that a reader of our own output can end us. A socket of the standard library doesn't raise it.
         let (ours, theirs) = match self.stdin {
             Some(_) => UnixStream::pair().map(|(ours, theirs)| (Some(ours), OwnedFd::from(theirs).into())),
             None => Ok((None, self.no_input())),
         }
-        .or_fatal(|| format!("cannot run {name}"))?;
+        .or_fatal(failed)?;
         self.command.stdin(theirs);
-        let mut child = self.command.spawn().or_fatal(|| format!("cannot run {name}"))?;
-        // As long as the child's end is open here too, nobody sees that the child is gone.
-        self.command.stdin(Stdio::null());
+        let mut child = self.command.spawn().or_fatal(failed)?;
+        // As long as the child's ends are open here too, nobody sees that the child is gone.
+        drop(self.command);
         // A writer of its own: a child that prints before it has read everything would block us both.
         let writer = self
             .stdin
             .zip(ours)
             .map(|(bytes, mut socket)| std::thread::spawn(move || socket.write_all(&bytes)));
-        let stdout = Reader::of(child.stdout.take().expect("stdout was asked to be a pipe"));
-        let stderr = Reader::of(child.stderr.take().expect("stderr was asked to be a pipe"));
         let status = child.wait().or_fatal(|| format!("cannot wait for {name}"))?;
         if let Some(writer) = writer.filter(std::thread::JoinHandle::is_finished) {
             // A child that doesn't read to the end says so by its status, not by our broken pipe.
             let _ = writer.join();
         }
-        let limit = self.leaves_others.then_some(MOMENT);
-        Ok(Output { status, stdout: stdout.rest(limit), stderr: stderr.rest(limit), name })
+        let all = if self.leaves_others { Reader::until_now } else { Reader::until_end };
+        Ok(Output { status, stdout: all(stdout), stderr: all(stderr), name })
     }
 
     /// Nothing to read: from a file that is to be kept open, or from none.
@@ -272,22 +274,21 @@ impl Cmd {
     pub fn shown_and_kept(mut self, mut keep: impl Write) -> Result<ExitStatus> {
         let name = self.name();
         let failed = || format!("cannot run {name}");
-        let (pipe, end) = std::io::pipe().or_fatal(failed)?;
-        let second = end.try_clone().or_fatal(failed)?;
-        self.command.stdin(Stdio::null()).stdout(Stdio::from(end)).stderr(Stdio::from(second));
+        let reader = Reader::new().or_fatal(failed)?;
+        let end = || reader.writer().or_fatal(failed);
+        self.command.stdin(Stdio::null()).stdout(end()?).stderr(end()?);
         let mut child = self.command.spawn().or_fatal(failed)?;
         // It holds the pipe open for writing.
         drop(self);
-        let reader = Reader::of(pipe);
-        reader.each(
-            || !matches!(child.try_wait(), Ok(None)),
+        let ended = reader.while_waiting(
+            || child.wait(),
             |piece| {
                 // What can't be kept, or shown, is no reason to end the command.
                 let _ = keep.write_all(piece);
                 let _ = std::io::stderr().write_all(piece);
             },
         );
-        child.wait().or_fatal(failed)
+        ended.or_fatal(failed)
     }
 
     /// Runs it to its end with all that it prints appended to `log`, in a process group of its own, which is
@@ -437,54 +438,4 @@ where
     let mut command = command(name);
     command.args(args).current_dir(dir).envs(vars);
     Cmd { command, stdin: None, leaves_others: false, keeps_open: false }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_git_lose_their_prefix_and_keep_their_words() {
-        let text =
-            "Preparing worktree (new branch 'x')\nerror: unable to write file a\nfatal: cannot create\n";
-        assert_eq!(last_words(text).unwrap(), "unable to write file a; cannot create");
-        assert_eq!(last_words("hook says no\n\n").unwrap(), "hook says no");
-        assert_eq!(last_words("\n"), None);
-    }
-
-    #[test]
-    fn a_daemon_that_holds_the_streams_does_not_hold_us() {
-        let script = "tail -f /dev/null & echo $!; echo failed >&2; exit 3";
-        let cmd = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>());
-        let output = cmd.leaving_others().output().unwrap();
-        let daemon = String::from_utf8(output.stdout.clone()).unwrap();
-        run_shell("kill $1", &[OsStr::new(daemon.trim())]).unwrap();
-        assert_eq!((output.code(), output.stderr.as_slice()), (3, b"failed\n".as_slice()));
-    }
-
-    #[test]
-    fn much_input_arrives_whole_or_is_not_missed() {
-        let much = vec![b'x'; 3 << 20];
-        let run = |script| {
-            let cmd = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>());
-            cmd.stdin(much.clone()).output().unwrap()
-        };
-        assert_eq!(run("wc -c").stdout, b"3145728\n");
-        assert_eq!(run("exit 3").code(), 3);
-    }
-
-    #[test]
-    fn much_output_arrives_whole() {
-        let script = "i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done";
-        let output = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>()).output().unwrap();
-        assert_eq!(output.stdout.len(), 20_000 * 11);
-    }
-
-    #[test]
-    fn children_do_not_see_the_repository_of_a_hook() {
-        let cmd = Git::at("/").cmd(["version"]);
-        let cleared: Vec<_> = cmd.command.get_envs().filter(|(_, v)| v.is_none()).map(|(k, _)| k).collect();
-        assert!(cleared.contains(&OsStr::new("GIT_INDEX_FILE")));
-        assert!(!cleared.contains(&OsStr::new("GIT_CONFIG_PARAMETERS")));
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Desk;
 use crate::error::{OrFatal, Result};
 use crate::git::worktree::Worktree;
+use crate::store::record::intents;
 
 /// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
 /// read it: it would refuse to do anything with any other worktree.
@@ -57,19 +58,32 @@ pub fn remove_admin(worktree: &Worktree) -> Result<()> {
 /// An administrative directory that was killed before it said where its worktree is: git never prunes it,
 /// because it is locked as "initializing".
 ///
+/// Its name is that of the directory, and a number if that was taken. One that another worktree is just being made
+/// with looks the same in its first moment, so those whose name that one could have got are left alone.
+///
 /// # Errors
 /// If the file system refuses.
 pub fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
     let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Ok(()) };
     let root = desk.repo.common_dir().join("worktrees");
+    // Nobody begins while we hold it.
+    let held = desk.lock()?;
+    let at_work: Vec<_> = intents(&desk.repo.state_dir(), &held)?
+        .into_iter()
+        .filter(|intent| !intent.abandoned)
+        .filter_map(|intent| intent.record.path("path").filter(|other| other != path))
+        .filter_map(|other| Some(other.file_name()?.to_str()?.to_owned()))
+        .collect();
     for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
         let admin = entry.path();
         let admin_name = entry.file_name().to_string_lossy().into_owned();
-        let numbered =
-            admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+        let numbered = |name: &str| {
+            admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
+        };
+        let ours = numbered(name) && !at_work.iter().any(|name| numbered(name));
         let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
         let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
-        if numbered && (initializing || bare) && !admin.join("gitdir").exists() {
+        if ours && (initializing || bare) && !admin.join("gitdir").exists() {
             fs::remove_dir_all(&admin).or_fatal(|| format!("could not remove '{}'", admin.display()))?;
         }
     }

@@ -284,3 +284,25 @@ fn an_add_that_is_under_way_is_left_alone() {
     sandbox.task(&dir, ["path", "y"]).ok();
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn what_another_process_just_begins_to_make_is_not_taken_for_what_was_cut_off() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = |name: &str| sandbox.path("repo-worktrees").join(name).display().to_string();
+    let state = ".git/git-parallel/intents";
+    for name in ["t1", "t12"] {
+        sandbox.write(&dir, format!("{state}/{name}"), format!("[add]\n\tpath = \"{}\"\n", path(name)));
+        // As git begins: locked, and it doesn't say yet where its files are.
+        sandbox.write(&dir, format!(".git/worktrees/{name}/locked"), "initializing\n");
+    }
+    let at_work = std::fs::File::open(dir.join(state).join("t12")).unwrap();
+    at_work.lock().unwrap();
+    sandbox.task(&dir, ["repair"]).ok().prints("mended: task 't1': 'add' was cut off\n");
+    assert!(!dir.join(".git/worktrees/t1").exists());
+    assert!(dir.join(".git/worktrees/t12/locked").exists());
+    drop(at_work);
+    sandbox.task(&dir, ["repair"]).ok().prints("mended: task 't12': 'add' was cut off\n");
+    assert!(!dir.join(".git/worktrees").exists());
+    assert_sound(&sandbox, &dir);
+}

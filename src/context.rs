@@ -63,6 +63,8 @@ pub struct Context {
     pub data_home: Option<PathBuf>,
     /// Where the user's configuration lies: `XDG_CONFIG_HOME`, else `~/.config`.
     pub config_home: Option<PathBuf>,
+    /// Where temporary files go.
+    pub temp_dir: PathBuf,
     /// Where programs are looked for.
     pub search_path: Vec<PathBuf>,
     /// Variables that choose the tools which a check runs, and their values: a pass with others says nothing.
@@ -96,6 +98,7 @@ impl Context {
             data_home: dir("XDG_DATA_HOME").or_else(|| below_home(".local/share")),
             config_home: dir("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
             home,
+            temp_dir: std::env::temp_dir(),
             search_path: var("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default(),
             tools: TOOLS.iter().filter_map(|name| Some((*name, var(name)?))).collect(),
             user: var("USER").or_else(|| var("LOGNAME")).and_then(|v| v.into_string().ok()),

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::git::Repo;
 use crate::pool::{Pool, Slot};
 use crate::task::record::Tasks;
-use crate::task::{State, Task};
+use crate::task::{State, Task, place};
 use crate::text::escape_controls;
 use crate::ui::Ui;
 
@@ -221,7 +221,8 @@ fn with_source(arg: Arg, source: Source, given: Arc<[OsString]>) -> Arg {
 
 /// The repository, if there is one that may be read.
 fn repository() -> Option<Repo> {
-    Repo::find(&Context::from_env().ok()?)
+    let context = Context::from_env().ok()?;
+    Some(place::home_of(Repo::find(&context)?, &context))
 }
 
 /// Tasks in these states that are not on the command line yet.

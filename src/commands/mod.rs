@@ -15,7 +15,7 @@ use crate::config::{Reader, Settings};
 use crate::context::Context;
 use crate::error::{EXIT_DONE, Failure, Kind, OrFatal, Result};
 use crate::git::Repo;
-use crate::task::{Desk, Observer};
+use crate::task::{Desk, Observer, place};
 use crate::ui::listing::{self, Format, Record};
 use crate::ui::progress::Progress;
 use crate::ui::{Ui, When};
@@ -57,7 +57,7 @@ impl Cx {
         ui.verbose = common.verbose;
         ui.prompts = context.prompts_allowed;
         let asked = common.color.as_deref().map(parse_when).transpose()?;
-        let repo = Repo::discover(&context)?;
+        let repo = place::home_of(Repo::discover(&context)?, &context);
         configure(&mut ui, &repo, &context, asked, color_key)?;
         let settings = Settings::load(&repo)?;
         Ok(Cx { repo, settings, context, ui })

@@ -36,6 +36,8 @@ pub struct Repo {
     workdir: Option<PathBuf>,
     main_worktree: Option<PathBuf>,
     files_backend: bool,
+    clone: Option<PathBuf>,
+    temp_dir: PathBuf,
 }
 
 impl Repo {
@@ -89,7 +91,44 @@ impl Repo {
                 _ => None,
             }
         };
-        Ok(Repo { gix, git, git_dir, common_dir, workdir, main_worktree, files_backend })
+        let temp_dir = context.temp_dir.clone();
+        Ok(Repo {
+            gix,
+            git,
+            git_dir,
+            common_dir,
+            workdir,
+            main_worktree,
+            files_backend,
+            clone: None,
+            temp_dir,
+        })
+    }
+
+    /// The repository that this one borrows its objects from, as `git clone --shared` makes it. It knows which
+    /// clone the user is in.
+    pub fn lender(&self, context: &Context) -> Option<Self> {
+        let alternates = std::fs::read(self.common_dir.join("objects/info/alternates")).ok()?;
+        let objects = crate::paths::path_from(alternates.lines().next()?);
+        let git_dir = objects.parent().filter(|dir| dir.is_absolute())?;
+        let is_trusted =
+            gix::sec::Trust::from_path_ownership(git_dir).is_ok_and(|t| t == gix::sec::Trust::Full);
+        if !is_trusted {
+            return None;
+        }
+        let options = self.gix.to_thread_local().open_options().clone();
+        let gix = gix::ThreadSafeRepository::open_opts(git_dir, options).ok()?;
+        Some(Repo { clone: self.main_worktree.clone(), ..Self::new(gix, context).ok()? })
+    }
+
+    /// The clone that the user is in, if this is its [lender](Repo::lender).
+    pub fn clone_dir(&self) -> Option<&Path> {
+        self.clone.as_deref()
+    }
+
+    /// Where temporary files go if the repository can't be written to.
+    pub fn temp_dir(&self) -> &Path {
+        &self.temp_dir
     }
 
     /// A handle for reading objects, references and configuration in this thread.

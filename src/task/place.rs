@@ -6,6 +6,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::{Branch, Desk, Slug, Task};
+use crate::context::Context;
 use crate::desk::template;
 use crate::error::{Failure, Result};
 use crate::git::Repo;
@@ -30,6 +31,20 @@ pub fn path_of(task: &Task, worktrees: &[Worktree]) -> Option<PathBuf> {
         Some(path) => path.exists().then(|| path.clone()),
         None => worktree_of(task, worktrees).filter(|w| !w.missing).map(|w| w.path.clone()),
     }
+}
+
+/// As [`path_of`].
+///
+/// # Errors
+/// If it has none now; the hint says what can be done.
+pub fn require_path(task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
+    path_of(task, worktrees).ok_or_else(|| {
+        let advice = match task.state.is_live() {
+            true => "If it was moved or deleted by hand, see 'git task repair -n'.".to_owned(),
+            false => format!("It is {}; 'git task restore {}' brings it back.", task.state, task.slug),
+        };
+        Failure::fatal(format!("task '{}' has no worktree", task.slug)).hint("taskNoWorktree", advice)
+    })
 }
 
 /// The operation under way where the task's files are, in git's words.
@@ -74,8 +89,23 @@ fn head_of_clone(path: &Path, branch: &str) -> Result<Option<ObjectId>> {
     }
 }
 
-/// The task in whose worktree the user is.
+/// In the clone of a task: the repository that the task belongs to. Elsewhere the one that is here.
+pub fn home_of(here: Repo, context: &Context) -> Repo {
+    let Some(lender) = here.lender(context) else { return here };
+    let is_of_task = |tasks: Tasks| in_clone(&lender, &tasks).is_some();
+    if Tasks::read(&lender).is_ok_and(is_of_task) { lender } else { here }
+}
+
+fn in_clone<'a>(repo: &Repo, tasks: &'a Tasks) -> Option<&'a Task> {
+    let dir = repo.clone_dir()?;
+    tasks.all.iter().find(|task| task.clone.as_deref() == Some(dir))
+}
+
+/// The task in whose worktree or clone the user is.
 pub fn current(desk: &Desk<'_>, tasks: &Tasks, worktrees: &[Worktree]) -> Option<Slug> {
+    if let Some(task) = in_clone(desk.repo, tasks) {
+        return Some(task.slug.clone());
+    }
     let here = desk.repo.git_dir();
     let found = match worktrees.iter().find(|w| w.git_dir == here && !w.is_main) {
         Some(worktree) => tasks

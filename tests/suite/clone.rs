@@ -86,3 +86,38 @@ fn a_repository_inside_a_clone_is_refused() {
     sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
     assert!(fs::read_dir(dir.join(".git/git-parallel/intents")).unwrap().next().is_none());
 }
+
+#[test]
+fn inside_a_clone_the_name_may_be_left_out() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.task(&dir, ["add", "y"]).ok();
+    sandbox.git(&path, ["branch", "side"]).ok();
+    sandbox.git(&path, ["worktree", "add", "-q", "../beside", "side"]).ok();
+    std::fs::create_dir(path.join("below")).unwrap();
+    for here in [path.clone(), path.join("below"), sandbox.path("repo-worktrees/beside")] {
+        sandbox.task(&here, ["path"]).ok().prints(&format!("{}\n", path.display()));
+        sandbox.task(&here, ["list", "--format=%(task)"]).ok().prints("x\ny\n");
+        sandbox.task(&here, ["diff", "--", "--name-only"]).ok().prints("mine\n");
+    }
+    // A hook there is told its repository.
+    sandbox.write(&path, ".git/hooks/post-commit", "#!/bin/sh\ngit task path\n");
+    sandbox.sh(&path, "chmod +x .git/hooks/post-commit").ok();
+    let run = sandbox.git(&path, ["commit", "-q", "--allow-empty", "-m", "More"]).ok();
+    assert!(run.stderr.contains(&path.display().to_string()), "{run}");
+    let main = sandbox.commit(&dir, "m", "m\n", "Main");
+    sandbox.task(&path, ["sync"]).ok();
+    sandbox.git(&path, ["merge-base", "--is-ancestor", &main, "HEAD"]).ok();
+    sandbox.task(&path, ["ready"]).ok();
+    sandbox.task(&path, ["rename", "x", "z"]).ok();
+    sandbox.task(&path, ["path"]).ok();
+    // A clone that is no task's is a repository of its own.
+    sandbox.git(sandbox.path(""), ["clone", "-q", "--shared", "repo", "other"]).ok();
+    let other = sandbox.path("other");
+    sandbox.task(&other, ["list", "--format=%(task)"]).ok().prints("");
+    sandbox.task(&other, ["path"]).fails(129);
+    // It goes from inside, too.
+    sandbox.task(&path, ["rm", "-f", "z"]).ok();
+    sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("y\n");
+    assert_sound(&sandbox, &dir);
+}

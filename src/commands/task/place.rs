@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 
 use crate::commands::{Cx, Reporter};
-use crate::error::{EXIT_DONE, Failure, Result};
+use crate::error::{EXIT_DONE, Result};
 use crate::git::process::{code_of, program};
 use crate::paths::path_bytes;
 use crate::task::record::Tasks;
@@ -29,18 +29,8 @@ pub fn find(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
     let named: Vec<String> = name.map(str::to_owned).into_iter().collect();
     let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);
     let task = tasks.require(&name)?.clone();
-    match place::path_of(&task, &worktrees) {
-        Some(path) => Ok((task, path)),
-        None => Err(Failure::fatal(format!("task '{}' has no worktree", task.slug))
-            .hint("taskNoWorktree", advice(&task))),
-    }
-}
-
-fn advice(task: &Task) -> String {
-    match task.state.is_live() {
-        true => "If it was moved or deleted by hand, see 'git task repair -n'.".to_owned(),
-        false => format!("It is {}; 'git task restore {}' brings it back.", task.state, task.slug),
-    }
+    let path = place::require_path(&task, &worktrees)?;
+    Ok((task, path))
 }
 
 /// `git task path`

@@ -84,6 +84,19 @@ impl Git {
         Git { index: Some(index.to_owned()), ..self.clone() }
     }
 
+    /// A git command with settings of our own. `git -c` would take a key to end at the first `=`, and the name of
+    /// a branch may have one.
+    pub fn configured<I, S>(&self, settings: &[(&str, &str)], args: I) -> Cmd
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let numbered =
+            || settings.iter().enumerate().map(|(n, setting)| (format!("GIT_PARALLEL_VALUE_{n}"), setting));
+        let options = numbered().map(|(var, (key, _))| format!("--config-env={key}={var}"));
+        self.cmd(options).args(args).envs(numbered().map(|(var, (_, value))| (var, value)))
+    }
+
     /// A git command, not yet started.
     pub fn cmd<I, S>(&self, args: I) -> Cmd
     where

@@ -33,10 +33,7 @@ pub fn sync(
     worktrees: &[Worktree],
     how: Sync,
 ) -> Result<Outcome> {
-    let slug = &task.slug;
-    let Some(path) = place::path_of(task, worktrees) else {
-        return Err(Failure::fatal(format!("task '{slug}' has no worktree")));
-    };
+    let path = place::require_path(task, worktrees)?;
     if let Some(operation) = place::operation_of(task, worktrees)? {
         return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
             .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
@@ -123,19 +120,9 @@ fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
 fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
-    let options = format!("branch.{own}.mergeOptions=");
-    let cmd = git.cmd([
-        "-c",
-        &options,
-        "merge",
-        "--quiet",
-        "--no-edit",
-        "--ff",
-        "--commit",
-        "--no-squash",
-        "-m",
-        &message,
-    ]);
+    let options = format!("branch.{own}.mergeOptions");
+    let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
+    let cmd = git.configured(&[(&options, "")], args);
     settle(cmd.arg(tip.to_string()).leaving_others().output()?, task, path, "merge")
 }
 

@@ -52,6 +52,21 @@ fn configuration_for_pulls_does_not_stop_it() {
 }
 
 #[test]
+fn a_branch_may_have_any_name_that_git_allows() {
+    for branch in ["a=b", "=", "b.c", "quo'te\"", "sp;a#ce"] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        let path = sandbox.task(&dir, ["add", "x", "-b", branch]).ok().path();
+        sandbox.commit(&path, "a", "a\n", "Work");
+        sandbox.commit(&dir, "m", "m\n", "Main");
+        sandbox.git(&dir, ["config", &format!("branch.{branch}.mergeOptions"), "--strategy=none"]).ok();
+        // Another setting of the command line is still heard.
+        sandbox.run(&path, "git", ["-c", "user.name=Someone", "task", "sync"]).ok();
+        assert_eq!(sandbox.commit_id(&path, "HEAD^2"), sandbox.commit_id(&dir, "main"), "{branch}");
+    }
+}
+
+#[test]
 fn a_task_without_work_stays_empty() {
     let sandbox = Sandbox::new();
     let (dir, path) = begin(&sandbox);
@@ -172,4 +187,13 @@ fn a_base_that_is_gone_is_named() {
     sandbox.refuses(&path, ["sync"], 128, "the base of task 'x' is gone: 'dev'");
     sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("x\n");
     sandbox.task(&path, ["diff"]).ok();
+}
+
+#[test]
+fn a_worktree_that_is_gone_is_no_riddle() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    std::fs::remove_dir_all(&path).unwrap();
+    let run = sandbox.refuses(&dir, ["sync", "x"], 128, "task 'x' has no worktree");
+    run.says("hint: ").says("git task repair -n");
 }

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -23,6 +24,9 @@ const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
 /// The name of each directory starts with this.
 const PREFIX: &str = "tmp-";
 
+/// Where those of other programs are.
+const PREFIX_ELSEWHERE: &str = "git-parallel-tmp-";
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A temporary object directory, removed when dropped.
@@ -34,19 +38,30 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one in our directory of the repository, so that it is on the same disk and may be written to.
+    /// Makes one in our directory of the repository, or if that can't be written to, where temporary files go.
     ///
     /// # Errors
     /// If it can't be made.
     pub fn new(repo: &Repo) -> Result<Self> {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         let state = repo.state_dir();
-        sweep(&state);
-        let name = format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = state.join(name);
-        std::fs::create_dir_all(dir.join("objects/info"))
-            .or_fatal(|| format!("cannot create '{}'", dir.display()))?;
+        let made = std::fs::create_dir_all(&state).and_then(|()| make(&state, PREFIX));
+        let dir = match made {
+            Err(e) if matches!(e.kind(), ReadOnlyFilesystem | PermissionDenied) => {
+                make(repo.temp_dir(), PREFIX_ELSEWHERE)
+            }
+            made => made,
+        };
+        let dir = dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
         let borrowed = alternate(&repo.common_dir().join("objects"));
         Ok(Scratch { dir, borrowed, hash: repo.gix().object_hash() })
+    }
+
+    /// Borrows from this object directory instead of the repository's, such as that of a clone.
+    #[must_use]
+    pub fn borrowing(mut self, objects: &Path) -> Self {
+        self.borrowed = alternate(objects);
+        self
     }
 
     /// For files of one's own.
@@ -104,10 +119,27 @@ fn alternate(path: &Path) -> OsString {
     OsString::from_vec(quoted)
 }
 
-fn sweep(state: &Path) {
-    let Ok(entries) = state.read_dir() else { return };
+/// A new directory that only this user may look into.
+fn make(parent: &Path, prefix: &str) -> std::io::Result<PathBuf> {
+    sweep(parent, prefix);
+    loop {
+        let name = format!("{prefix}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = parent.join(name);
+        match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
+            // A process id comes again.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.and_then(|()| std::fs::create_dir_all(dir.join("objects/info")))?;
+                return Ok(dir);
+            }
+        }
+    }
+}
+
+fn sweep(parent: &Path, prefix: &str) {
+    let Ok(entries) = parent.read_dir() else { return };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let is_ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
         let is_old = || {
             let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
             Some(age > LEFT_BEHIND)

@@ -26,8 +26,20 @@ impl StateLock {
     /// # Errors
     /// If another process holds it for longer than `limit`.
     pub fn acquire(state_dir: &Path, limit: Duration) -> Result<Self> {
+        Self::take(state_dir, limit, false)
+    }
+
+    /// As [`StateLock::acquire`], for whoever changes nothing: the repository need not be writable.
+    ///
+    /// # Errors
+    /// As [`StateLock::acquire`].
+    pub fn acquire_to_look(state_dir: &Path, limit: Duration) -> Result<Self> {
+        Self::take(state_dir, limit, true)
+    }
+
+    fn take(state_dir: &Path, limit: Duration, to_look: bool) -> Result<Self> {
         let path = state_dir.join("lock");
-        match FileLock::acquire(&path, limit)? {
+        match FileLock::take(&path, limit, to_look)? {
             Ok(file) => Ok(StateLock { _file: file }),
             Err(holder) => Err(held_by_another(&path, limit, &holder)),
         }
@@ -47,17 +59,15 @@ impl FileLock {
     /// # Errors
     /// If the file can't be made or locked, or the user interrupts the waiting.
     pub fn acquire(path: &Path, limit: Duration) -> Result<std::result::Result<Self, String>> {
+        Self::take(path, limit, false)
+    }
+
+    fn take(path: &Path, limit: Duration, to_look: bool) -> Result<std::result::Result<Self, String>> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)
                 .or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .or_fatal(|| format!("could not open '{}'", path.display()))?;
+        let mut file = open(path, to_look).or_fatal(|| format!("could not open '{}'", path.display()))?;
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
         loop {
@@ -85,6 +95,14 @@ impl FileLock {
     pub fn shared_while<T>(&self, work: impl FnOnce() -> T) -> T {
         crate::git::process::keeping_open(&self.file, work)
     }
+}
+
+/// Opens the file; for whoever only looks, it need not be writable.
+fn open(path: &Path, to_look: bool) -> std::io::Result<File> {
+    if to_look && let Ok(file) = File::open(path) {
+        return Ok(file);
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 impl Drop for FileLock {

@@ -82,7 +82,11 @@ impl Repair<'_, '_> {
         let repo = self.desk.repo;
         if config::is_unsettled(repo) {
             // Under the lock nobody of us is writing, so what is there is left over.
-            let held = StateLock::acquire(&dir, self.desk.settings.lock_timeout)?;
+            let limit = self.desk.settings.lock_timeout;
+            let held = match self.dry_run {
+                true => StateLock::acquire_to_look(&dir, limit)?,
+                false => StateLock::acquire(&dir, limit)?,
+            };
             if config::is_unsettled(repo)
                 && self.finding("a write of the configuration was cut off".to_owned())
             {

@@ -88,3 +88,25 @@ fn the_work_of_a_clone_is_seen_where_it_is() {
     sandbox.git(&path, ["merge-base", "--is-ancestor", &tip, "HEAD"]).ok();
     sandbox.task(&dir, ["diff", "x", "--", "--name-only"]).ok().prints("a\n");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_killed_diff_left_is_swept() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.write(&path, "new", "new\n");
+    let state = dir.join(".git/git-parallel");
+    let names = || {
+        let all = std::fs::read_dir(&state).unwrap().map(|e| e.unwrap().file_name());
+        all.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    // Whoever has started git is killed while git has the copy of the index.
+    let kill = "read -r _ _ _ us _ <\"/proc/$PPID/stat\"; kill -9 \"$us\"; true";
+    sandbox.git(&dir, ["config", "diff.external", kill]).ok();
+    sandbox.task(&dir, ["diff", "x", "--", "--ext-diff"]).fails(137);
+    assert_ne!(names(), before, "it was killed too late");
+    sandbox.task(&dir, ["repair"]).ok().says("");
+    assert_eq!(names(), before);
+}

@@ -306,3 +306,19 @@ fn what_another_process_just_begins_to_make_is_not_taken_for_what_was_cut_off() 
     assert!(!dir.join(".git/worktrees").exists());
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn looking_needs_no_writable_disk() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = FullDisk::mount(&sandbox, "disk", "8m") else { return };
+    let dir = sandbox.init_with("disk/repo", &[]);
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let path = sandbox.path("disk/repo-worktrees/x");
+    sandbox.write(&path, "new", "new\n");
+    sandbox.write(&dir, ".git/git-parallel/intents/y", "[add]\n\tpath = \"/nowhere\"\n");
+    disk.make_read_only(&sandbox);
+    sandbox.task(&dir, ["repair", "-n"]).fails(1).prints("task 'y': 'add' was cut off\n");
+    sandbox.task(&dir, ["list", "--format=%(task) %(dirty)"]).ok().prints("x 1\n");
+    sandbox.task(&path, ["diff", "--", "--name-only"]).ok().prints("new\n");
+    sandbox.refuses(&dir, ["repair"], 128, "Read-only file system");
+}

@@ -31,6 +31,13 @@ impl FullDisk {
         Some(FullDisk { path })
     }
 
+    /// Lets nobody write there any more.
+    #[track_caller]
+    pub fn make_read_only(&self, sandbox: &Sandbox) {
+        let mut mount = sandbox.command(sandbox.root(), "mount");
+        Run::of(mount.args(["-o", "remount,ro"]).arg(&self.path), b"").ok();
+    }
+
     /// Writes until nothing goes in any more, then gives the last `room` bytes back.
     #[track_caller]
     pub fn fill_up(&self, room: u64) {

@@ -15,7 +15,7 @@ use super::half::{self, HalfAdded};
 use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
 use super::request::NewTask;
-use super::{Branch, Desk, State, Task, notes};
+use super::{Branch, Desk, State, Task, notes, taken};
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
@@ -59,7 +59,7 @@ pub fn reserve_with(
         let slug = &new.task.slug;
         let taken = |t: &&Task| t.slug.twin_key() == slug.twin_key() && (t.state.is_live() || !new.reuse);
         if let Some(other) = now.all.iter().find(taken) {
-            return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
+            return Err(taken::by_task(&other.slug));
         }
         for other in &under_way {
             let same = |key: &str, value: &[u8]| other.record.get(key).is_some_and(|v| *v == *value);
@@ -68,11 +68,7 @@ pub fn reserve_with(
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
                 || same("path", path_bytes(&new.path))
             {
-                return Err(Failure::fatal(format!(
-                    "task '{}' is being changed by another process",
-                    other.name
-                ))
-                .hint("taskBusy", "Try again when that process is done."));
+                return Err(taken::by_process(&other.name));
             }
         }
     }

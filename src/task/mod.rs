@@ -29,6 +29,7 @@ pub mod state;
 pub mod survey;
 pub mod sweep;
 pub mod sync;
+mod taken;
 pub mod upstream;
 pub mod vacate;
 

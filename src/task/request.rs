@@ -9,7 +9,7 @@ use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
 use super::upstream::{self, Upstream};
-use super::{Branch, Desk, Slug, Task, place};
+use super::{Branch, Desk, Slug, Task, place, taken};
 use crate::desk::slot::{self, Seat};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::refs::short_name;
@@ -163,7 +163,7 @@ pub fn plan(
     };
     let (start, creates_branch) = match &branch {
         None => (origin.start, false),
-        Some(name) => starting_point(desk, view, before, name, request, &origin)?,
+        Some(name) => starting_point(desk, view, before, &slug, name, request, &origin)?,
     };
     let path = match (&request.adopt, &request.path) {
         (Some(path), _) => adopted_path(view, path)?,
@@ -337,6 +337,7 @@ fn starting_point(
     desk: &Desk<'_>,
     view: &View,
     before: &[NewTask],
+    slug: &Slug,
     name: &str,
     request: &Request,
     origin: &Origin,
@@ -351,6 +352,9 @@ fn starting_point(
     let full = format!("refs/heads/{name}");
     let Some(tip) = desk.repo.find_ref(&full)? else { return Ok((origin.start, true)) };
     if request.branch.is_none() && request.adopt.is_none() {
+        if let Some(failure) = taken::meanwhile(desk, slug)? {
+            return Err(failure);
+        }
         return Err(Failure::fatal(format!("a branch named '{shown}' already exists")).hint(
             "taskBranchExists",
             format!("Take it over as it is with '-b {shown}', or name another with -b."),
@@ -377,7 +381,7 @@ fn starting_point(
 fn adopted<'a>(view: &'a View, path: &Path) -> Result<&'a Worktree> {
     let wanted = normalise(path);
     let found = view.worktrees.iter().find(|w| w.path == wanted);
-    let shown = path.display();
+    let shown = wanted.display();
     let worktree = found.ok_or_else(|| Failure::fatal(format!("'{shown}' is not a working tree")))?;
     if worktree.is_main {
         return Err(Failure::fatal(format!("'{shown}' is the main working tree")));
@@ -402,7 +406,7 @@ fn adopted_path(view: &View, path: &Path) -> Result<PathBuf> {
 fn adopted_branch(view: &View, path: &Path) -> Result<String> {
     match &adopted(view, path)?.head {
         Head::Branch(full) => Ok(short_name(full).to_owned()),
-        _ => Err(Failure::fatal(format!("'{}' has no branch checked out", path.display()))
+        _ => Err(Failure::fatal(format!("'{}' has no branch checked out", normalise(path).display()))
             .hint("taskAdopt", "Switch it to a branch first: 'git -C <path> switch -c <branch>'.")),
     }
 }

@@ -243,7 +243,8 @@ fn a_worktree_made_by_hand_is_adopted_as_it_is() {
     sandbox.git(&dir, ["config", "task.x.start"]).ok().prints(&format!("{fork}\n"));
     sandbox.task(&dir, ["list", "--format=%(branch) %(ahead) %(dirty)"]).ok().prints("refs/heads/hand 1 1\n");
     sandbox.refuses(&dir, ["add", "y", "--adopt", "../hand"], 128, "is the worktree of task 'x'");
-    sandbox.refuses(&dir, ["add", "y", "--adopt", "."], 128, "is the main working tree");
+    let main = format!("'{}' is the main working tree", dir.display());
+    sandbox.refuses(&dir, ["add", "y", "--adopt", "."], 128, &main);
     sandbox.refuses(&dir, ["add", "y", "--adopt", "../nowhere"], 128, "is not a working tree");
     sandbox.git(&dir, ["worktree", "add", "-q", "--detach", "../loose"]).ok();
     sandbox

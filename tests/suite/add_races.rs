@@ -80,6 +80,7 @@ fn of_twenty_with_the_same_name_exactly_one_wins() {
     for run in lost {
         assert!(run.code == 128 && run.stdout.is_empty(), "{run}");
         run.assert_one_error();
+        assert!(!run.stderr.contains("a branch named"), "it is the task that exists: {run}");
         let why =
             run.stderr.contains("already exists") || run.stderr.contains("being changed by another process");
         assert!(why, "{run}");
@@ -158,4 +159,17 @@ fn what_git_still_writes_is_not_taken_back() {
     sandbox.git(&dir, ["config", "--unset", "filter.slow.smudge"]).ok();
     sandbox.task(&dir, ["add", "x"]).ok();
     assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_task_that_is_being_made_is_not_taken_for_a_branch() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    // As it is between the branch and the metadata.
+    sandbox.git(&dir, ["branch", "x"]).ok();
+    let intent = ".git/git-parallel/intents/x";
+    sandbox.write(&dir, intent, "[add]\n\tbranch = x\n\tpath = \"/nowhere\"\n");
+    let at_work = std::fs::File::open(dir.join(intent)).unwrap();
+    at_work.lock().unwrap();
+    sandbox.refuses(&dir, ["add", "x"], 128, "task 'x' is being changed by another process");
 }

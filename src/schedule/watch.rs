@@ -89,6 +89,10 @@ struct Sight {
     session: Option<Session>,
     /// Its own branch, or the one that it follows.
     branch: String,
+    /// Its base.
+    base: Option<String>,
+    /// Where it stands.
+    tip: Option<ObjectId>,
     /// The tip that it could not follow to, which is said once.
     stuck: Option<ObjectId>,
 }
@@ -102,7 +106,8 @@ impl Seen {
         let (tasks, worktrees) = (Tasks::read(desk.repo)?, desk.repo.worktrees()?);
         for task in &tasks.all {
             let name = task.slug.as_str();
-            let state = task.state_at(place::head_of(desk.repo, task, &worktrees)?);
+            let tip = place::head_of(desk.repo, task, &worktrees)?;
+            let state = task.state_at(tip);
             let session = session::running(&desk.repo.state_dir(), name)?;
             let before = self.tasks.get(name);
             let was = before.map(|b| b.state);
@@ -123,7 +128,7 @@ impl Seen {
             }
             let stuck = before.and_then(|b| b.stuck);
             let branch = task.own_branch().or(task.tracked()).unwrap_or_default().to_owned();
-            let mut sight = Sight { state, session, branch, stuck };
+            let mut sight = Sight { state, session, branch, base: task.base.clone(), tip, stuck };
             if task.tracked().is_some() && state.is_live() && sight.session.is_none() {
                 sight.stuck = follow(desk, task, &tasks, &worktrees, stuck, report)?;
             }
@@ -137,6 +142,28 @@ impl Seen {
         }
         self.begun = true;
         Ok(())
+    }
+}
+
+/// A task that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Its name.
+    pub task: String,
+    /// The branch that it goes back to.
+    pub base: Option<String>,
+    /// Where it stands.
+    pub tip: ObjectId,
+}
+
+impl Seen {
+    /// The tasks that were ready at the last look.
+    pub fn ready(&self) -> Vec<Ready> {
+        let ready = self.tasks.iter().filter(|(_, sight)| sight.state == State::Ready);
+        let one = |(task, sight): (&String, &Sight)| {
+            Some(Ready { task: task.clone(), base: sight.base.clone(), tip: sight.tip? })
+        };
+        ready.filter_map(one).collect()
     }
 }
 

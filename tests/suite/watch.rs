@@ -13,9 +13,9 @@ struct Watching {
 }
 
 impl Watching {
-    fn start(sandbox: &Sandbox, dir: &Path) -> Self {
+    fn start(sandbox: &Sandbox, dir: &Path, options: &[&str]) -> Self {
         let mut command = sandbox.command(dir, "git-task");
-        command.args(["watch"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg("watch").args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Watching { child, lines }
@@ -27,6 +27,19 @@ impl Watching {
         let line = self.lines.next().expect("it goes on").unwrap();
         let line = line.strip_prefix("2025-01-01T12:00:00+00:00 ").expect(&line);
         assert!(line.starts_with(expected), "expected: {expected}\ngot: {line}");
+    }
+
+    /// Waits for a line.
+    #[track_caller]
+    fn until(&mut self, expected: &str) {
+        let mut passed = Vec::new();
+        for line in self.lines.by_ref() {
+            passed.push(line.unwrap());
+            if passed.last().is_some_and(|line| line.ends_with(expected)) {
+                return;
+            }
+        }
+        panic!("expected: {expected}\ngot: {passed:#?}");
     }
 
     /// Processor time that it has used, in clock ticks.
@@ -52,7 +65,7 @@ fn what_happens_is_said_and_tracking_tasks_follow() {
     sandbox.commit(&path, "fix", "fixed\n", "Fix");
     sandbox.task(&path, ["ready"]).ok();
 
-    let mut watching = Watching::start(&sandbox, &dir);
+    let mut watching = Watching::start(&sandbox, &dir, &[]);
     watching.says("task 'x' is ready");
     sandbox
         .task(&dir, ["watch"])
@@ -79,10 +92,10 @@ fn what_happens_is_said_and_tracking_tasks_follow() {
     assert_eq!(watching.end(&sandbox, "INT"), 130);
 
     // Killed, it can be started again.
-    let mut again = Watching::start(&sandbox, &dir);
+    let mut again = Watching::start(&sandbox, &dir, &[]);
     again.says("task 'docs' can't follow: ");
     assert_eq!(again.end(&sandbox, "KILL"), 9);
-    let mut last = Watching::start(&sandbox, &dir);
+    let mut last = Watching::start(&sandbox, &dir, &[]);
     last.says("task 'docs' can't follow: ");
     assert_eq!(last.end(&sandbox, "TERM"), 130);
     assert_sound(&sandbox, &dir);
@@ -96,7 +109,7 @@ fn without_anything_to_do_it_does_nothing() {
     let names: Vec<_> = (0..20).map(|i| format!("t{i}")).collect();
     sandbox.task(&dir, ["add", "-q"].into_iter().chain(names.iter().map(String::as_str))).ok();
     sandbox.task(&dir, ["block", "t0"]).ok();
-    let mut watching = Watching::start(&sandbox, &dir);
+    let mut watching = Watching::start(&sandbox, &dir, &[]);
     sandbox.task(&dir, ["reopen", "t0"]).ok();
     sandbox.task(&dir, ["block", "t1"]).ok();
     let line = watching.lines.next().unwrap().unwrap();
@@ -108,4 +121,35 @@ fn without_anything_to_do_it_does_nothing() {
     sandbox.sh(&dir, &format!("timeout 4 tail -f /dev/null --pid={}", watching.child.id()));
     assert!(watching.ticks() - before <= 2, "{} clock ticks in 4 s", watching.ticks() - before);
     watching.end(&sandbox, "TERM");
+}
+
+#[test]
+fn what_becomes_ready_lands_and_what_conflicts_or_fails_is_left_out() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.git(&dir, ["config", "integrate.check", "test ! -e broken"]).ok();
+    let ready = |name: &str, file: &str| {
+        let path = sandbox.task(&dir, ["add", name]).ok().path();
+        sandbox.commit(&path, file, name, name);
+        path
+    };
+    let (good, clash, broken) = (ready("good", "file"), ready("clash", "file"), ready("broken", "broken"));
+    let mut watching = Watching::start(&sandbox, &dir, &["--integrate"]);
+    sandbox.task(&good, ["ready"]).ok();
+    watching.until("task 'good' is integrated");
+    assert_eq!(std::fs::read_to_string(dir.join("file")).unwrap(), "good");
+    sandbox.task(&clash, ["ready"]).ok();
+    watching.until("task 'clash' is blocked");
+    sandbox.task(&broken, ["ready"]).ok();
+    watching.until("task 'broken' is blocked");
+    assert!(!dir.join("broken").exists());
+    let last = ready("last", "other");
+    sandbox.task(&last, ["ready"]).ok();
+    watching.until("task 'last' is integrated");
+    assert_eq!(watching.end(&sandbox, "TERM"), 130);
+    assert_eq!(
+        sandbox.task(&dir, ["list", "--format=%(task)=%(state)"]).ok().stdout,
+        "broken=blocked\nclash=blocked\n"
+    );
+    assert_sound(&sandbox, &dir);
 }

@@ -40,6 +40,8 @@ pub trait Listener {
 pub struct Closed {
     /// The tasks that landed.
     pub landed: Vec<String>,
+    /// The tasks that were left out, and why.
+    pub left_out: Vec<(String, String)>,
     /// Why the next phase can't start.
     pub stopped: Option<String>,
 }
@@ -297,6 +299,12 @@ impl Graph<'_> {
                 .listener
                 .integrate(&done)
                 .unwrap_or_else(|failure| Closed { stopped: Some(failure.message()), ..Closed::default() });
+            for (task, why) in std::mem::take(&mut closed.left_out) {
+                if let Some(index) = self.rows.iter().position(|row| row.task == task) {
+                    let seconds = self.rows[index].seconds;
+                    self.put_end(index, Outcome::Blocked, Some(why), false, seconds);
+                }
+            }
             self.put(Event::Integrated { tasks: closed.landed, reason: closed.stopped.clone() });
             self.stopped = self.stopped.take().or(closed.stopped.clone());
         }

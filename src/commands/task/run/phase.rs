@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::commands::{Cx, Reporter, integrate};
+use crate::commands::{Cx, integrate};
 use crate::error::Result;
 use crate::integrate::execute::{Ended, Fared, Report};
 use crate::integrate::place::Place;
 use crate::schedule::run::Closed;
 use crate::task::record::Tasks;
-use crate::task::{Observer, State, Task, place};
+use crate::task::{State, Task, place};
 
 /// Integrates these tasks, each into its base. One that isn't ready holds the next phase up, unless
 /// `keep_going` leaves it out.
@@ -16,7 +16,6 @@ use crate::task::{Observer, State, Task, place};
 /// # Errors
 /// If an integration is refused.
 pub fn integrate(cx: &Cx, tasks: &[String], keep_going: bool) -> Result<Closed> {
-    let reporter = Reporter::new(&cx.ui);
     let mut closed = Closed::default();
     for (target, names) in by_target(cx, tasks)? {
         if let Some(report) = go_on(cx, &target)? {
@@ -27,13 +26,13 @@ pub fn integrate(cx: &Cx, tasks: &[String], keep_going: bool) -> Result<Closed> 
         }
         let (ready, others) = split(cx, &names)?;
         if !others.is_empty() {
-            let verb = if others.len() == 1 { "is" } else { "are" };
-            let why = format!("{} {verb} not ready", others.join(", "));
             if !keep_going {
-                closed.stopped = Some(why);
+                let verb = if others.len() == 1 { "is" } else { "are" };
+                let quoted: Vec<_> = others.iter().map(|name| format!("'{name}'")).collect();
+                closed.stopped = Some(format!("{} {verb} not ready", quoted.join(", ")));
                 return Ok(closed);
             }
-            reporter.warn(&format!("{why}: left out"));
+            closed.left_out.extend(others.into_iter().map(|name| (name, "it is not ready".to_owned())));
         }
         if ready.is_empty() {
             continue;
@@ -84,7 +83,7 @@ fn split(cx: &Cx, names: &[String]) -> Result<(Vec<String>, Vec<String>)> {
     for task in names.iter().filter_map(|name| tasks.find(name)).filter(|task| task.state.is_live()) {
         match state(cx, task, &worktrees)? {
             State::Ready => ready.push(task.slug.to_string()),
-            _ => others.push(format!("'{}'", task.slug)),
+            _ => others.push(task.slug.to_string()),
         }
     }
     Ok((ready, others))
@@ -100,16 +99,27 @@ fn take(closed: &mut Closed, report: &Report) {
     if matches!(report.ended, Ended::Landed { .. } | Ended::Nothing) {
         let landed = report.fared.iter().filter(|(_, fared)| is_in(fared));
         closed.landed.extend(landed.map(|(slug, _)| slug.to_string()));
+        let out = report.fared.iter().filter_map(|(slug, fared)| Some((slug.to_string(), why_out(fared)?)));
+        closed.left_out.extend(out);
         return;
     }
     let why = report.fared.iter().find_map(|(slug, fared)| match fared {
-        Fared::Conflict(all) => {
-            let paths: Vec<_> = all.iter().map(|(_, path)| path.to_string()).collect();
-            Some(format!("'{slug}' conflicts in {}", paths.join(", ")))
-        }
-        Fared::Failed(check) => Some(format!("'{slug}' failed: {check}")),
-        _ => None,
+        Fared::Skipped(_) => None,
+        fared => Some(format!("'{slug}': {}", why_out(fared)?)),
     });
     let why = why.unwrap_or_else(|| "the integration has stopped".to_owned());
     closed.stopped = Some(format!("{why}; see 'git integrate --status'"));
+}
+
+/// Why a task didn't land, if something kept it from that.
+fn why_out(fared: &Fared) -> Option<String> {
+    match fared {
+        Fared::Conflict(all) => {
+            let paths: Vec<_> = all.iter().map(|(_, path)| path.to_string()).collect();
+            Some(format!("it conflicts in {}", paths.join(", ")))
+        }
+        Fared::Failed(check) => Some(format!("it failed: {check}")),
+        Fared::Skipped(why) => Some(format!("it was left out: {why}")),
+        Fared::Merged(_) | Fared::Contained | Fared::Empty | Fared::Waiting => None,
+    }
 }

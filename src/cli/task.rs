@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::task::{
-    add, admin, diff, list, log, note, place, prompt, remove, run, show, start, state, stop, sync, watch,
+    add, admin, diff, list, log, note, overlap, place, prompt, remove, run, show, start, state, stop, sync,
+    watch,
 };
 use crate::commands::trust::{self, TrustArgs};
 use crate::commands::{Common, Cx, completion, install};
@@ -45,6 +46,7 @@ enum Command {
     /// Take a task back to work
     Reopen(state::Args),
     Sync(sync::Args),
+    Overlap(overlap::Args),
     /// Print what a worker needs to know about a task
     Prompt(place::Args),
     Start(start::Args),
@@ -86,6 +88,7 @@ pub fn run(cli: Cli, context: Context, ui: Ui) -> Result<u8> {
         Command::Block(args) => state::run(&cx, args, Action::Block),
         Command::Reopen(args) => state::run(&cx, args, Action::Reopen),
         Command::Sync(args) => sync::run(&cx, args),
+        Command::Overlap(args) => overlap::run(&cx, args),
         Command::Prompt(args) => prompt::run(&cx, args),
         Command::Start(args) => start::run(&cx, args),
         Command::Run(args) => run::run(&cx, args),

@@ -301,3 +301,8 @@ fn has_landed(desk: &Desk<'_>, snapshot: &Snapshot, task: &Task, target: &Target
     let landed = desk.repo.landed(tip, task.start, target.tip)?;
     Ok(matches!(landed, Landed::Merged | Landed::SameTree | Landed::PatchId))
 }
+
+/// A branch that went while we looked.
+pub fn gone(full_name: &str) -> Failure {
+    Failure::fatal(format!("invalid reference: {}", escape_controls(short_name(full_name).as_bytes())))
+}

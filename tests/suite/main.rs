@@ -33,6 +33,7 @@ mod list;
 mod manual;
 mod move_rename;
 mod notes;
+mod overlap;
 mod plan;
 mod pool;
 mod pool_claim;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use clap::{Arg, ArgAction, Command};
 use git_parallel::cli::Program;
-use git_parallel::commands::task::view;
+use git_parallel::commands::task::{overlap, view};
 
 use crate::generated::{assert_kept, root};
 use crate::support::*;
@@ -161,7 +161,7 @@ fn the_page_names_every_key() {
         .collect();
     assert!(advice.contains("taskTrust"), "{advice:?}");
     advice.iter().for_each(|key| has(&format!("advice.{key}")));
-    view::KEYS.iter().for_each(|key| has(key));
+    view::KEYS.iter().chain(overlap::KEYS).for_each(|key| has(key));
     for variable in strings_in_source("GIT_TASK_").iter().chain(["GIT_TASK".to_owned()].iter()) {
         has(variable);
     }

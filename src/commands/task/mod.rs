@@ -6,6 +6,7 @@ pub mod diff;
 pub mod list;
 pub mod log;
 pub mod note;
+pub mod overlap;
 pub mod place;
 pub mod prompt;
 pub mod remove;

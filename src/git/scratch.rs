@@ -4,11 +4,11 @@
 //! value. What a killed process left is swept by the next one.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use gix::ObjectId;
 use gix::objs::Write as _;
@@ -17,9 +17,6 @@ use super::Repo;
 use super::process::Cmd;
 use crate::error::{OrFatal, Result};
 use crate::paths::path_bytes;
-
-/// What is older than this was left by a process that is gone: no forecast takes so long.
-const LEFT_BEHIND: Duration = Duration::from_secs(60 * 60);
 
 /// The name of each directory starts with this.
 const PREFIX: &str = "tmp-";
@@ -33,6 +30,8 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Scratch {
     dir: PathBuf,
+    /// The directory itself, locked: the kernel tells by that whether its process lives.
+    _locked: File,
     borrowed: OsString,
     hash: gix::hash::Kind,
 }
@@ -52,9 +51,9 @@ impl Scratch {
             }
             made => made,
         };
-        let dir = dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
+        let (dir, _locked) = dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
         let borrowed = alternate(&repo.common_dir().join("objects"));
-        Ok(Scratch { dir, borrowed, hash: repo.gix().object_hash() })
+        Ok(Scratch { dir, _locked, borrowed, hash: repo.gix().object_hash() })
     }
 
     /// Borrows from this object directory instead of the repository's, such as that of a clone.
@@ -119,32 +118,42 @@ fn alternate(path: &Path) -> OsString {
     OsString::from_vec(quoted)
 }
 
-/// A new directory that only this user may look into.
-fn make(parent: &Path, prefix: &str) -> std::io::Result<PathBuf> {
-    sweep(parent, prefix);
+/// A new directory that only this user may look into, and that is locked for as long as its process lives.
+fn make(parent: &Path, prefix: &str) -> std::io::Result<(PathBuf, File)> {
+    sweep_in(parent, prefix);
     loop {
         let name = format!("{prefix}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = parent.join(name);
         match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
             // A process id comes again.
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => {
-                made.and_then(|()| std::fs::create_dir_all(dir.join("objects/info")))?;
-                return Ok(dir);
-            }
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            made => made?,
         }
+        // Somebody who sweeps may be faster than we. It is his then.
+        let Some(locked) = lock(&dir) else { continue };
+        std::fs::create_dir_all(dir.join("objects/info"))?;
+        return Ok((dir, locked));
     }
 }
 
-fn sweep(parent: &Path, prefix: &str) {
+/// The directory, if it is there and nobody else has it.
+fn lock(dir: &Path) -> Option<File> {
+    let file = File::open(dir).ok()?;
+    file.try_lock().ok()?;
+    // One that was swept between the two is nobody's any more.
+    dir.exists().then_some(file)
+}
+
+/// Removes what killed processes left in our directory of a repository.
+pub fn sweep(state: &Path) {
+    sweep_in(state, PREFIX);
+}
+
+fn sweep_in(parent: &Path, prefix: &str) {
     let Ok(entries) = parent.read_dir() else { return };
     for entry in entries.flatten() {
         let is_ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
-        let is_old = || {
-            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
-            Some(age > LEFT_BEHIND)
-        };
-        if is_ours && is_old() == Some(true) {
+        if is_ours && let Some(_locked) = lock(&entry.path()) {
             // Somebody else may be at it as well.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -162,9 +171,9 @@ mod tests {
         let repo = sandbox.repo();
         let old = repo.state_dir().join("tmp-1-0");
         std::fs::create_dir_all(old.join("objects")).unwrap();
-        std::fs::File::open(&old).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         let kept = repo.state_dir().join("tmp-1-1");
         std::fs::create_dir_all(&kept).unwrap();
+        let _living = lock(&kept).unwrap();
         let scratch = Scratch::new(&repo).unwrap();
         assert!(!old.exists() && kept.exists() && scratch.dir().exists());
         let dir = scratch.dir().to_owned();

@@ -12,8 +12,9 @@ use crate::config::integrate::Ff;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
 use crate::git::parse_id;
-use crate::git::process::{Cmd, Output};
+use crate::git::process::{Cmd, Git, Output};
 use crate::git::scratch::Scratch;
+use crate::git::unmerged::resolved;
 use crate::interrupt;
 
 /// What came of a merge.
@@ -78,7 +79,7 @@ pub fn conclude(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Re
 
 /// What is not added would be left behind.
 fn require_added(shop: &Workshop<'_>) -> Result<()> {
-    let changed = shop.look(["diff-files", "--name-only", "-z"]).run()?;
+    let changed = shop.look(["diff", "--name-only", "-z"]).run()?;
     let Some(first) = changed.split(|b| *b == 0).next().filter(|name| !name.is_empty()) else {
         return Ok(());
     };
@@ -183,7 +184,7 @@ fn rebase(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Result<M
 fn rebased(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> {
     interrupt::check()?;
     if shop.operation() == Some("rebase") {
-        return Ok(match unmerged(shop)?.is_empty() && !has_auto_merge(shop)? {
+        return Ok(match unmerged(shop)?.is_empty() && !was_resolved(shop)? {
             true => Made::Refused(said(&output)),
             false => Made::Conflict,
         });
@@ -207,7 +208,7 @@ fn outcome(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> 
         return Ok(Made::Commit(head));
     }
     // A squash that conflicts leaves no MERGE_HEAD.
-    if !unmerged(shop)?.is_empty() || !output.status.success() && has_auto_merge(shop)? {
+    if !unmerged(shop)?.is_empty() || !output.status.success() && was_resolved(shop)? {
         return Ok(Made::Conflict);
     }
     Ok(if output.status.success() { Made::Nothing } else { Made::Refused(said(&output)) })
@@ -221,10 +222,10 @@ pub fn unmerged(shop: &Workshop<'_>) -> Result<Vec<u8>> {
     shop.look(["ls-files", "--unmerged", "-z"]).run()
 }
 
-/// git notes the tree that it came to, markers and all, if a merge did not go by itself: that tells conflicts
-/// which rerere has resolved and staged from a hook that refused.
-fn has_auto_merge(shop: &Workshop<'_>) -> Result<bool> {
-    Ok(shop.look(["rev-parse", "--quiet", "--verify", "AUTO_MERGE"]).output()?.status.success())
+/// Conflicts that rerere has resolved and staged leave nothing unmerged, but the index remembers them: that tells
+/// them from a hook that refused.
+fn was_resolved(shop: &Workshop<'_>) -> Result<bool> {
+    Ok(!resolved(&Git::at(&shop.path))?.is_empty())
 }
 
 fn is_index_unchanged(shop: &Workshop<'_>) -> Result<bool> {

@@ -23,4 +23,5 @@ pub mod scope;
 pub mod select;
 pub mod suggest;
 pub mod train;
+pub mod undo;
 pub mod workshop;

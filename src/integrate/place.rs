@@ -92,7 +92,11 @@ impl Place {
     /// If another integration of it runs for longer than `task.lockTimeout`: who.
     pub fn lock(&self, desk: &Desk<'_>) -> Result<FileLock> {
         let limit = desk.settings.lock_timeout;
-        FileLock::acquire(&self.dir.join("lock"), limit)?.map_err(|holder| {
+        let taken = FileLock::acquire(&self.dir.join("lock"), limit)?;
+        if let Ok(held) = &taken {
+            self.sweep(held);
+        }
+        taken.map_err(|holder| {
             let message = format!("another integration into '{}' is running: {holder}", self.name());
             Failure::fatal(message).hint(
                 "integrateRunning",
@@ -104,10 +108,43 @@ impl Place {
         })
     }
 
-    /// Whether an integration of this target runs now.
+    /// Whether an integration of this target runs now. If not, what killed ones left is swept.
     pub fn is_running(&self) -> bool {
         let lock = self.dir.join("lock");
-        lock.exists() && matches!(FileLock::acquire(&lock, std::time::Duration::ZERO), Ok(Err(_)))
+        if !lock.exists() {
+            return false;
+        }
+        match FileLock::acquire(&lock, std::time::Duration::ZERO) {
+            Ok(Ok(held)) => {
+                self.sweep(&held);
+                false
+            }
+            Ok(Err(_)) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Sweeps what killed integrations left, of those that none runs of now.
+    ///
+    /// # Errors
+    /// If the directory can't be read.
+    pub fn sweep_all(repo: &Repo) -> Result<()> {
+        for place in Self::all(repo)? {
+            place.is_running();
+        }
+        Ok(())
+    }
+
+    /// Files that were being written when their process was killed.
+    fn sweep(&self, _held: &FileLock) {
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') && name.contains(".tmp-") {
+                // The next one tries again.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 }
 

@@ -76,8 +76,10 @@ pub fn move_target(
     }
     for (at, holder) in holders.iter().enumerate() {
         let Err(failure) = read_tree(desk, &holder.path, from, to, false) else { continue };
-        // Somebody changed something there since it was asked: all goes back.
-        for done in &holders[..at] {
+        // Somebody changed something there since it was asked, or it was cut off half-way: all goes back. If
+        // that fails too, the target stays where the journal says it goes.
+        for done in &holders[..=at] {
+            take_over(&done.path, from, to)?;
             read_tree(desk, &done.path, to, from, false)?;
         }
         let back = [(target.to_owned(), Some(from), Old::Is(to))];
@@ -90,10 +92,7 @@ pub fn move_target(
 fn in_the_way(target: &str, path: &Path, failure: &Failure) -> Failure {
     let target = short_name(target);
     let shown = path.display();
-    Failure::negative(format!("'{target}' is checked out in '{shown}': {}", failure.message())).hint(
-        "integrateOverlap",
-        format!("Commit or stash what overlaps there, and then 'git integrate --continue'. '{target}' has not moved."),
-    )
+    Failure::negative(format!("'{target}' is checked out in '{shown}': {}", failure.message()))
 }
 
 /// The two-way merge of git-read-tree(1) in a worktree.

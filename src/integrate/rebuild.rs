@@ -132,6 +132,8 @@ pub fn forget(desk: &Desk<'_>, place: &Place) -> Result<()> {
 ///
 /// # Errors
 /// If it can't be written.
-pub fn remember(_desk: &Desk<'_>, place: &Place, journal: &Journal) -> Result<()> {
-    atomic::write(&place.last(), &journal.to_record().to_bytes()?)
+pub fn remember(desk: &Desk<'_>, place: &Place, journal: &Journal) -> Result<()> {
+    atomic::write(&place.last(), &journal.to_record().to_bytes()?)?;
+    // What an undo before this one has kept.
+    set_refs(desk, place, vec![(place.ref_name("undone"), None)])
 }

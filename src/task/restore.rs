@@ -9,7 +9,7 @@ use gix::bstr::{BString, ByteSlice};
 
 use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
-use super::{Desk, Slug, Task, create, keep, notes, place};
+use super::{Desk, Slug, State, Task, create, keep, notes, place};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
@@ -99,6 +99,10 @@ fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let mut task = known.filter(|t| t.state.is_live()).cloned().unwrap_or_else(|| recorded.clone());
     task.clone = recorded.clone.clone();
     task.slot = None;
+    // It was removed because it had landed, and that was undone since.
+    if task.state == State::Integrated && known.is_some_and(|t| t.state == State::Dropped) {
+        (task.state, task.integrated) = (State::Open, None);
+    }
     let creates = branch_to_make(desk, &tasks, &task, &contents)?;
     let path = free_path(desk, &task, &contents)?;
     if task.clone.is_some() {

@@ -27,6 +27,8 @@ mod install;
 mod integrate_conflicts;
 mod integrate_equals;
 mod integrate_plan;
+mod integrate_crash;
+mod integrate_how;
 mod integrate_run;
 mod layers;
 mod list;

@@ -205,7 +205,9 @@ fn stopped(cx: &Cx, name: &str, stop: &Stop) {
             format!("a check of '{task}' fails on top of '{name}'"),
             format!("Mend and commit it in '{path}'"),
         ),
-        Cause::Publish => (format!("'{name}' could not be moved"), "Make room for it".to_owned()),
+        Cause::Publish => {
+            (format!("'{name}' could not be moved"), "Commit or stash there what is in the way".to_owned())
+        }
         Cause::Interrupted => ("interrupted".to_owned(), "Go on".to_owned()),
     };
     cx.ui.failure(&crate::error::Failure::negative(what));

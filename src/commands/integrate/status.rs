@@ -14,7 +14,9 @@ use crate::ui::listing::{self, Record};
 /// # Errors
 /// If the journal can't be read.
 pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
+    crate::git::scratch::sweep(&cx.repo.state_dir());
     let mut places = Place::in_progress(&cx.repo)?;
+    Place::sweep_all(&cx.repo)?;
     if args.into.is_some() {
         let wanted = Place::of(&cx.repo, &super::target::resolve(cx, args)?);
         places.retain(|place| *place == wanted);

@@ -1,0 +1,99 @@
+//! Taking the last integration of a target back, if nothing came on top.
+//!
+//! What had landed stays under a reference, so that the resolutions in its merges are not lost. Every step can be
+//! done again: a kill between them costs nothing but a second `--undo`.
+
+use gix::ObjectId;
+
+use super::journal::{Fate, Journal};
+use super::place::Place;
+use super::publish::{self, Moved};
+use super::rebuild;
+use crate::desk::Desk;
+use crate::error::{Failure, OrFatal, Result};
+use crate::task::record::Tasks;
+use crate::task::{State, Task};
+
+/// What was undone.
+#[derive(Debug)]
+pub struct Undone {
+    /// Where the target was.
+    pub from: ObjectId,
+    /// Where it is.
+    pub to: ObjectId,
+    /// The tasks that are ready again.
+    pub ready: Vec<String>,
+    /// The tasks whose branch and worktree have to be restored first.
+    pub restorable: Vec<String>,
+    /// It was pushed.
+    pub pushed: bool,
+}
+
+/// Takes it back.
+///
+/// # Errors
+/// If there is none, or the target has moved since, or a worktree is in the way; nothing has been changed.
+pub fn undo(desk: &Desk<'_>, place: &Place) -> Result<Undone> {
+    let name = place.name();
+    let nothing = || Failure::fatal(format!("there is no integration into '{name}' to undo"));
+    let journal = Journal::read(&place.last())?.ok_or_else(nothing)?;
+    let (old, new) = (journal.onto, journal.new.ok_or_else(nothing)?);
+    let pin = place.ref_name("undone");
+    let now = desk.repo.find_ref(&place.target)?;
+    if now == Some(new) {
+        rebuild::set_refs(desk, place, vec![(pin, Some(new))])?;
+        match publish::move_target(desk, &place.target, new, old, "git integrate --undo")? {
+            Moved::Done => {}
+            Moved::Elsewhere(_) => return Err(moved(name)),
+            Moved::Blocked(failure) => {
+                return Err(failure.hint("integrateOverlap", "Commit or stash what overlaps there first."));
+            }
+        }
+    } else if now == Some(old) && desk.repo.find_ref(&pin)? == Some(new) {
+        // Cut off after the target had moved back.
+        publish::follow_again(desk, &place.target, new, old)?;
+    } else {
+        return Err(moved(name));
+    }
+    let (ready, restorable) = give_back(desk, &journal)?;
+    std::fs::remove_file(place.last())
+        .or_fatal(|| format!("could not remove '{}'", place.last().display()))?;
+    Ok(Undone { from: new, to: old, ready, restorable, pushed: journal.push.is_some() })
+}
+
+fn moved(name: &str) -> Failure {
+    Failure::fatal(format!("'{name}' has moved since the last integration"))
+        .hint("integrateUndo", "What landed can be reverted: 'git revert -m1 <merge>'.")
+}
+
+/// Tasks that still have their branch are ready as they were; the others can be restored.
+fn give_back(desk: &Desk<'_>, journal: &Journal) -> Result<(Vec<String>, Vec<String>)> {
+    let mut ready = Vec::new();
+    let mut restorable = Vec::new();
+    let held = desk.lock()?;
+    desk.edit(&held, |file| {
+        let tasks = Tasks::of(file);
+        for car in &journal.cars {
+            let (Fate::Landed(commit) | Fate::Finished(commit)) = car.fate else { continue };
+            let mine = |task: &&Task| task.integrated == Some(commit);
+            let Some(task) = tasks.find(car.slug.as_str()).filter(mine) else { continue };
+            let mut task = task.clone();
+            task.integrated = None;
+            if task.state == State::Integrated {
+                let tip = task.branch_ref().map(|full| desk.repo.find_ref(&full)).transpose()?.flatten();
+                if tip == Some(car.tip) {
+                    task.state = State::Ready;
+                    task.ready_tip = tip;
+                    ready.push(task.slug.to_string());
+                } else {
+                    task.state = State::Dropped;
+                    task.reason = Some(format!("its integration into '{}' was undone", journal.target));
+                    restorable.push(task.slug.to_string());
+                }
+            }
+            task.write_to(file)?;
+        }
+        Ok(())
+    })?;
+    Ok((ready, restorable))
+}

@@ -204,8 +204,11 @@ impl<'a, 'b> Execution<'a, 'b> {
             return self.settle_turn(&car, turn);
         }
         let onto = self.head();
-        if self.shop.head()? == onto && self.is_untouched()? {
-            // Aborted by hand: it is merged again, in its turn.
+        // Aborted by hand, or git was killed before it noted that there is a merge: it is merged again, in its
+        // turn.
+        let is_half_made = cause == Cause::Merge && self.shop.operation().is_none();
+        if self.shop.head()? == onto && (is_half_made || self.is_untouched()?) {
+            self.reset_to_head()?;
             self.carry_on()?;
             return Ok(None);
         }

@@ -11,8 +11,9 @@ const LAST_MOMENTS: Duration = Duration::from_secs(5);
 /// Ends a process group of which `child` is the leader: politely, then by force.
 pub(super) fn end_group(child: &mut Child) {
     let group = child.id().to_string();
-    let signal =
-        |name: &str| run_shell("kill -s \"$2\" -- \"-$1\" 2>/dev/null || :", &[group.as_ref(), name.as_ref()]);
+    let signal = |name: &str| {
+        run_shell("kill -s \"$2\" -- \"-$1\" 2>/dev/null || :", &[group.as_ref(), name.as_ref()])
+    };
     let _ = signal("TERM");
     let asked = Instant::now();
     while asked.elapsed() < LAST_MOMENTS {

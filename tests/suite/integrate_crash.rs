@@ -33,7 +33,8 @@ fn sweep(prepare: impl Fn(&Sandbox) -> PathBuf, args: &[&str], check: impl Fn(&S
                 }
                 let fsck = sandbox.git(&dir, ["fsck", "--no-dangling", "--no-progress"]);
                 // A worktree that git was making or removing; the next command sees to it.
-                let half = |line: &str| line.starts_with("error: worktrees/") && line.ends_with("points at nothing");
+                let half =
+                    |line: &str| line.starts_with("error: worktrees/") && line.ends_with("points at nothing");
                 assert!(fsck.stderr.lines().all(half), "{fsck}");
                 sandbox.task(&dir, ["list", "--all"]).ok();
                 check(&sandbox, &dir, &faulted.run);

@@ -298,3 +298,17 @@ fn a_check_that_fails_once_blames_nobody() {
     let check = format!("test -f {0} || {{ touch {0}; exit 1; }}", flag.display());
     sandbox.integrate(&dir, ["--check", &check]).ok().says("passed when it was tried again");
 }
+
+#[test]
+fn a_slot_is_given_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.pool(&dir, ["init", "1"]).ok();
+    let path = ready(&sandbox, &dir, "a", "a", "1\n");
+    let claimed = sandbox.pool(&dir, ["list", "--format=%(state) %(task)"]).ok().stdout;
+    assert!(claimed.contains("claimed a\n"), "{claimed}");
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    let list = sandbox.pool(&dir, ["list", "--format=%(state) %(task)"]).ok().stdout;
+    assert!(!list.contains("claimed"), "{list}");
+    assert!(path.exists() && !dir.join(".git/refs/heads/a").exists());
+}

@@ -51,7 +51,8 @@ impl Scratch {
             }
             made => made,
         };
-        let (dir, _locked) = dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
+        let (dir, _locked) =
+            dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
         let borrowed = alternate(&repo.common_dir().join("objects"));
         Ok(Scratch { dir, _locked, borrowed, hash: repo.gix().object_hash() })
     }

@@ -70,7 +70,11 @@ fn lines(place: &Place, report: &Report, nul: bool) -> Vec<u8> {
             Fared::Contained => put(&[b"contained", task]),
             Fared::Empty => put(&[b"empty", task]),
             Fared::Conflict(all) => {
-                all.iter().for_each(|(kind, path)| put(&[b"conflict", task, kind.as_bytes(), path]));
+                all.iter().for_each(|(kind, path)| {
+                    // As the forecast has it: a kind of several words could not be told from the path.
+                    let kind = if kind.contains(' ') { format!("\"{kind}\"") } else { kind.clone() };
+                    put(&[b"conflict", task, kind.as_bytes(), path]);
+                });
             }
             Fared::Failed(check) => put(&[b"failed", task, check.as_bytes()]),
             Fared::Skipped(why) => put(&[b"skipped", task, why.as_bytes()]),

@@ -21,7 +21,7 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let held = match dry_run {
-        true => StateLock::acquire(&state_dir, desk.settings.lock_timeout)?,
+        true => StateLock::acquire_to_look(&state_dir, desk.settings.lock_timeout)?,
         false => desk.lock()?,
     };
     let found = intents(&state_dir, &held)?;

@@ -171,12 +171,35 @@ fn the_page_names_every_key() {
 }
 
 #[test]
+fn the_page_of_integrate_names_every_key() {
+    let page = source("git-integrate");
+    let has =
+        |word: &str| assert!(page.contains(&format!("`{word}`")), "git-integrate.in doesn't mention {word}");
+    let config = strings_in_source("integrate.");
+    assert!(config.contains("integrate.keepGoing"), "{config:?}");
+    config.iter().for_each(|key| has(key));
+    has("color.integrate");
+    has("pager.integrate");
+    let advice: BTreeSet<_> = strings_in_source("integrate")
+        .into_iter()
+        .filter(|key| key["integrate".len()..].starts_with(|c: char| c.is_ascii_uppercase()))
+        .collect();
+    assert!(advice.contains("integrateStopped"), "{advice:?}");
+    advice.iter().for_each(|key| has(&format!("advice.{key}")));
+    for code in ["0", "1", "2", "128", "129", "130"] {
+        has(code);
+    }
+}
+
+#[test]
 fn advice_that_is_gone_is_not_listed() {
-    let known = strings_in_source("task");
-    for (_, rest) in source("git-task").match_indices("`advice.").map(|(at, m)| (at, at + m.len())) {
-        let text = source("git-task");
-        let key: String = text[rest..].chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-        assert!(key == "task" || known.contains(&key), "advice.{key}");
+    for (name, prefix) in [("git-task", "task"), ("git-integrate", "integrate")] {
+        let known = strings_in_source(prefix);
+        let text = source(name);
+        for rest in text.match_indices("`advice.").map(|(at, m)| at + m.len()) {
+            let key: String = text[rest..].chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+            assert!(key == prefix || known.contains(&key), "advice.{key}");
+        }
     }
 }
 

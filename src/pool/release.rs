@@ -82,11 +82,34 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     let intent = Intent::write(&state_dir, &held, &intent_name(name), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Giving back slot {name}"));
-    let done = intent.during(|| carry_out(desk, name, &worktree, to, options));
+    let (has_work, kept) = match intent.during(|| preserve(desk, name, &worktree, options.force)) {
+        Ok(preserved) => preserved,
+        // Nothing has been changed yet: its holder has it as before.
+        Err(failure) => {
+            intent.done()?;
+            return Err(failure);
+        }
+    };
+    let cleaning = clean::Options { force: has_work, scrub: options.scrub, task: None };
+    let done = intent.during(|| carry_out(desk, name, &worktree, to, cleaning));
     drop(step);
-    let kept = done?;
+    done?;
     intent.done()?;
     Ok(kept)
+}
+
+/// Keeps what would go. Whether there was work that would have been refused without force, and the name by which
+/// what was kept can be restored.
+fn preserve(desk: &Desk<'_>, name: &str, worktree: &Worktree, force: bool) -> Result<(bool, Option<String>)> {
+    let known = mark::read(&worktree.git_dir).map(|m| m.head);
+    // With nothing in it there is nothing to keep, forced or not.
+    let has_work = force && clean::require(desk, worktree, known).is_err();
+    let kept = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
+        true => Some(keep::keep(desk, name, worktree)?),
+        false => None,
+    };
+    crate::interrupt::check()?;
+    Ok((has_work, kept))
 }
 
 fn carry_out(
@@ -94,21 +117,11 @@ fn carry_out(
     name: &str,
     worktree: &Worktree,
     to: ObjectId,
-    options: Options<'_>,
-) -> Result<Option<String>> {
-    let known = mark::read(&worktree.git_dir).map(|m| m.head);
-    // With nothing in it there is nothing to keep, forced or not.
-    let has_work = options.force && clean::require(desk, worktree, known).is_err();
-    let kept = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
-        true => Some(keep::keep(desk, name, worktree)?),
-        false => None,
-    };
-    crate::interrupt::check()?;
-    let cleaning = clean::Options { force: options.force, scrub: options.scrub, task: None };
+    cleaning: clean::Options<'_>,
+) -> Result<()> {
     clean::clean(desk, worktree, to, cleaning)?;
     mark::put(worktree, name, to, desk.context.now())?;
-    forget(desk, name)?;
-    Ok(kept)
+    forget(desk, name)
 }
 
 fn forget(desk: &Desk<'_>, name: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use super::{Desk, Slug, Task, keep, notes, place};
 use crate::desk::clean::{self, is_only_checkout, remove_locks};
 use crate::desk::slot;
 use crate::desk::{copy, mark, session};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::git::parse_id;
 use crate::git::process::retry;
 use crate::git::switch::worktree_at;
@@ -48,7 +48,7 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         return Err(Failure::fatal(format!("the worktree of task '{name}' is gone"))
             .hint("taskRepair", "See 'git task repair -n' and 'git pool repair -n'."));
     };
-    session::refuse_running(&desk.repo.state_dir(), name, "take the slot of")?;
+    session::refuse_running(&desk.repo.state_dir(), name, "release")?;
     require_unlocked(worktree)?;
     if !options.force {
         let known = mark::read(&worktree.git_dir).map(|m| m.head);
@@ -116,9 +116,11 @@ fn carry_out(
     let note = notes::read(&worktree.path, slug).unwrap_or_default();
     let mut kept = clean::worth_keeping(desk, worktree, Some(slug.as_str()))?;
     let homeless = note.is_some() && !notes::can_archive(desk, slug);
-    let keeps = options.force || homeless || !kept.is_empty();
-    if keeps {
-        if options.force {
+    // With nothing in it there is nothing to keep, forced or not.
+    let has_work = options.force && has_work(desk, worktree)?;
+    let has_more = has_work || !kept.is_empty();
+    if has_more || homeless {
+        if has_work {
             kept.extend(copy::matching(desk, &worktree.path, true)?);
             kept.sort();
             kept.dedup();
@@ -134,13 +136,23 @@ fn carry_out(
     }
     crate::interrupt::check()?;
     notes::archive(desk, slug, note.as_deref())?;
-    let cleaning = clean::Options { force: options.force, scrub: options.scrub, task: Some(slug.as_str()) };
+    let cleaning = clean::Options { force: has_work, scrub: options.scrub, task: Some(slug.as_str()) };
     clean::clean(desk, worktree, to, cleaning)?;
     worktree.unmark()?;
     mark::put(worktree, slot, to, desk.context.now())?;
     drop(step);
     forget(desk, slug, slot, false)?;
-    Ok(keeps)
+    // The note alone comes back by itself when the task has a worktree again.
+    Ok(has_more)
+}
+
+/// Whether it would be refused without force.
+fn has_work(desk: &Desk<'_>, worktree: &Worktree) -> Result<bool> {
+    let known = mark::read(&worktree.git_dir).map(|m| m.head);
+    match retry(desk.settings.lock_timeout, || clean::require(desk, worktree, known)) {
+        Err(failure) if failure.kind == Kind::Interrupted => Err(failure),
+        required => Ok(required.is_err()),
+    }
 }
 
 /// The task has no slot any more, and the slot no task. `gone`: there is no such slot any more.

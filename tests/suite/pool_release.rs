@@ -225,3 +225,65 @@ fn a_sparse_slot_stays_as_it_was_made() {
     assert_eq!(!path.join("src").exists(), sparse);
     assert_eq!(states(&sandbox, &dir), "1 idle\n2 idle\n");
 }
+
+#[test]
+fn forcing_keeps_nothing_of_a_task_that_has_nothing_to_keep() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let path = claim(&sandbox, &dir, &["x"]);
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    sandbox.write(&path, "target/cache", "ignored\n");
+    let before = sandbox.refs(&dir);
+    sandbox.pool(&dir, ["release", "-f", "x"]).ok().does_not_say("restore");
+    assert_eq!(sandbox.refs(&dir), before);
+    assert!(path.join("target/cache").exists());
+    assert_eq!(states(&sandbox, &dir), "1 idle\n");
+    // Nothing was removed, so nothing can be restored.
+    sandbox.task(&dir, ["restore", "x"]).fails(128);
+    sandbox.task(&dir, ["list", "--format=%(task) %(state) %(worktree)"]).ok().prints("x open \n");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_running_session_keeps_its_slot() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let path = claim(&sandbox, &dir, &["x"]);
+    crate::session::start_waiting(&sandbox, &dir, "x", "true").ok();
+    for args in [&["release", "x"][..], &["release", "-f", "x"], &["release", path.to_str().unwrap()]] {
+        let run = sandbox.pool(&dir, args).fails(128).says("cannot release task 'x': its session is running");
+        run.assert_one_error();
+        assert_eq!(key(&sandbox, &dir, "1", "task"), "x");
+    }
+    sandbox.task(&dir, ["stop", "x"]).ok();
+    sandbox.pool(&dir, ["release", "x"]).ok();
+}
+
+#[test]
+fn what_cannot_be_kept_stays_with_its_holder() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let path = claim(&sandbox, &dir, &["--holder", "me"]);
+    let inner = path.join("inner");
+    sandbox.sh(&path, "git init -q inner && git -C inner commit -q --allow-empty -m Own").ok();
+    sandbox.pool(&dir, ["release", "-f", "1"]).fails(128).says("hold work of their own");
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    sandbox.pool(&dir, ["renew", "1"]).ok();
+    assert_eq!(states(&sandbox, &dir), "1 claimed\n");
+    assert_eq!(key(&sandbox, &dir, "1", "holder"), "me");
+    sandbox.git(&inner, ["log", "-n1", "--format=%s"]).ok().prints("Own\n");
+}
+
+#[test]
+fn a_note_that_has_no_other_place_is_not_called_work() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let bare = sandbox.path("bare.git");
+    sandbox.git(&dir, ["clone", "-q", "--bare", ".", bare.to_str().unwrap()]).ok();
+    sandbox.pool(&bare, ["init", "1"]).ok();
+    let path = claim(&sandbox, &bare, &["x"]);
+    sandbox.task(&path, ["note", "--goal", "Get it done"]).ok();
+    sandbox.pool(&path, ["release"]).ok().does_not_say("restore");
+    let again = claim(&sandbox, &bare, &["x"]);
+    assert!(sandbox.task(&again, ["note"]).ok().stdout.contains("Get it done"));
+}

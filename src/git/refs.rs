@@ -79,12 +79,31 @@ impl Repo {
     /// # Errors
     /// If HEAD can't be read.
     pub fn head_branch(&self) -> Result<Option<String>> {
+        if let Some(full) = self.plain_head_branch() {
+            return Ok(Some(full));
+        }
         let output = self.cmd(["symbolic-ref", "-q", "HEAD"]).output()?;
         match output.code() {
             0 => Ok(Some(output.stdout.trim_end().to_str_lossy().into_owned())),
             1 => Ok(None),
             _ => Err(output.into_failure()),
         }
+    }
+
+    /// The branch that the HEAD file names, if git would say the same: that it is no reference to another one.
+    fn plain_head_branch(&self) -> Option<String> {
+        let path = self.git_dir().join("HEAD");
+        if !self.has_files_backend() || !std::fs::symlink_metadata(&path).ok()?.is_file() {
+            return None;
+        }
+        let bytes = std::fs::read(path).ok()?;
+        let full = bytes.strip_prefix(b"ref: ")?.strip_suffix(b"\n")?.to_str().ok()?;
+        let is_branch =
+            full.starts_with("refs/heads/") && gix::validate::reference::branch_name(full.into()).is_ok();
+        let gix = self.gix();
+        let found = gix.try_find_reference(full).ok()?;
+        let is_link = found.is_some_and(|r| r.target().try_name().is_some());
+        (is_branch && !is_link).then(|| full.to_owned())
     }
 
     /// Whether git would take this as a branch name (`git check-ref-format --branch`).
@@ -96,6 +115,12 @@ impl Repo {
         let refuse = || Failure::fatal(format!("'{shown}' is not a valid branch name"));
         if name.starts_with('-') || name.starts_with("refs/") || name.contains('\0') {
             return Err(refuse());
+        }
+        // What is asked about otherwise may stand for another name, or for what a later version refuses.
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
+        let full = format!("refs/heads/{name}");
+        if is_plain && gix::validate::reference::branch_name(full.as_str().into()).is_ok() {
+            return Ok(());
         }
         let output = self.cmd(["check-ref-format", "--branch", name]).output()?;
         // `@{-1}` is answered with the branch that it stands for: a name of ours says itself.

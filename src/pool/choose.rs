@@ -7,6 +7,7 @@ use gix::bstr::ByteSlice;
 
 use super::select::{self, Candidate};
 use super::{Pool, Slot, State};
+use crate::desk::alive::{self, Occupants};
 use crate::desk::slot::{Lease, Seat, is_about};
 use crate::desk::{Desk, mark};
 use crate::error::Result;
@@ -21,8 +22,19 @@ pub struct Chooser {
     wanted: ObjectId,
     /// How many files others differ from it by, as far as that was found out.
     distances: HashMap<ObjectId, usize>,
+    /// Who is in the slots.
+    occupants: Occupants,
     /// By which the slot will be held.
     pub lease: Lease,
+}
+
+/// Whether a slot is handed out that no work is in, but a process that its last holder left there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupied {
+    /// As long as there is any other way.
+    Avoid,
+    /// Better than none.
+    Accept,
 }
 
 impl Chooser {
@@ -34,6 +46,7 @@ impl Chooser {
         let pool = Pool::read(desk.repo)?;
         let now = desk.context.now();
         let idle = pool.slots.iter().filter(|s| s.state(now) == State::Idle);
+        let occupants = Occupants::look();
         let mut heads: Vec<ObjectId> =
             idle.filter_map(|s| head_of(&worktree_at(desk.repo, &s.path).ok()?)).collect();
         heads.sort_unstable();
@@ -45,7 +58,7 @@ impl Chooser {
                 distances.insert(head, distance(desk, head, wanted)?);
             }
         }
-        Ok(Chooser { wanted, distances, lease })
+        Ok(Chooser { wanted, distances, occupants, lease })
     }
 
     /// The best of the idle slots that nobody is at work on, and that is not among those `taken`; none if there
@@ -59,6 +72,7 @@ impl Chooser {
         under_way: &[Found],
         taken: &[String],
         waiting_before: usize,
+        occupied: Occupied,
     ) -> Result<Option<Seat>> {
         let pool = Pool::read(desk.repo)?;
         let now = desk.context.now();
@@ -70,7 +84,11 @@ impl Chooser {
             }
             // One that is gone or locked is not to be had; `list` and `repair` say why.
             let Ok(worktree) = worktree_at(desk.repo, &slot.path) else { continue };
-            if worktree.locked.is_some() {
+            // Looked at again, because who gives a slot back is in it for a moment.
+            let avoided = occupied == Occupied::Avoid
+                && self.occupants.in_dir(&worktree.path).is_some()
+                && !alive::others_in(&worktree.path).is_empty();
+            if worktree.locked.is_some() || avoided {
                 continue;
             }
             // On a branch: the check that comes next sets it aside.

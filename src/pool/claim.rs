@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gix::ObjectId;
 
 use super::back::back_to;
-use super::choose::Chooser;
+use super::choose::{Chooser, Occupied};
 use crate::desk::slot::{self, Seat, hand_out, intent_name};
 use crate::desk::{Desk, alive, copy, mark};
 use crate::error::Result;
@@ -27,11 +27,17 @@ pub struct Reserved {
 ///
 /// # Errors
 /// If the pool can't be read, or the intent can't be written.
-pub fn reserve(desk: &Desk<'_>, chooser: &Chooser, to: ObjectId, before: usize) -> Result<Option<Reserved>> {
+pub fn reserve(
+    desk: &Desk<'_>,
+    chooser: &Chooser,
+    to: ObjectId,
+    before: usize,
+    occupied: Occupied,
+) -> Result<Option<Reserved>> {
     let held = desk.lock()?;
     let state_dir = desk.repo.state_dir();
     let under_way = intents(&state_dir, &held)?;
-    let Some(seat) = chooser.seat(desk, &under_way, &[], before)? else { return Ok(None) };
+    let Some(seat) = chooser.seat(desk, &under_way, &[], before, occupied)? else { return Ok(None) };
     let record = describe("claim", &seat, to).with("lease", seat.lease.id.as_str());
     let intent = Intent::write(&state_dir, &held, &intent_name(&seat.slot), &record)?;
     Ok(Some(Reserved { seat, intent, to }))

@@ -53,7 +53,11 @@ pub fn drain(desk: &Desk<'_>, count: Option<usize>) -> Result<Drained> {
                 );
             }
             (state, _) => {
-                let who = slot.lease.as_ref().map(|l| format!(" by {}", l.holder)).unwrap_or_default();
+                let who = match (&slot.task, &slot.lease) {
+                    (Some(task), Some(_)) => format!(" by task {task}"),
+                    (None, Some(lease)) => format!(" by {}", lease.holder),
+                    _ => String::new(),
+                };
                 drained.stayed.push(Failure::negative(format!("slot {name} stays: it is {state}{who}")));
             }
         }
@@ -80,7 +84,7 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     let step = desk.observer.step(&format!("Removing slot {}", slot.name));
     let checked = check::require(desk, slot).and_then(|worktree| match worktree.locked {
         Some(_) => Err(Failure::fatal("its working tree is locked")),
-        None => Ok(()),
+        None => require_nobody(desk, &worktree.path),
     });
     if let Err(why) = checked {
         intent.done()?;
@@ -90,6 +94,18 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     drop(step);
     done?;
     intent.done()
+}
+
+/// A process keeps its current directory, as git keeps one from being removed under it.
+fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    if desk.context.cwd.starts_with(path) {
+        return Err(Failure::negative("you are in it"));
+    }
+    match alive::processes_in(path).first() {
+        Some(pid) => Err(Failure::negative(format!("process {pid} is in it"))
+            .hint("poolOccupied", "Leave its directory, or end the process, and drain again.")),
+        None => Ok(()),
+    }
 }
 
 fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use gix::ObjectId;
 
 use super::{Pool, Slot, State, check};
+use crate::desk::alive::Occupants;
 use crate::desk::slot::base;
 use crate::desk::{Desk, clean};
 use crate::error::{Failure, Result};
@@ -45,6 +46,7 @@ pub fn survey(desk: &Desk<'_>, disk: bool) -> Result<Vec<Standing>> {
     let now = desk.context.now();
     let under_way = peek(&desk.repo.state_dir());
     let base = base(desk).ok();
+    let occupants = Occupants::look();
     let mut standings = Vec::new();
     let mut worktrees: Vec<Option<Worktree>> = Vec::new();
     for slot in pool.slots {
@@ -58,7 +60,11 @@ pub fn survey(desk: &Desk<'_>, disk: bool) -> Result<Vec<Standing>> {
             (_, Some(i), _) => (State::Preparing, Some(doing(&i.record.kind, i.record.text("pid")))),
             (Some(why), None, _) => (State::Broken, Some(why.clone())),
             (None, None, Err(failure)) => (State::Broken, Some(failure.message())),
-            (None, None, Ok(_)) => (slot.state(now), None),
+            (None, None, Ok(worktree)) => {
+                let state = slot.state(now);
+                let left = (state == State::Idle).then(|| occupants.in_dir(&worktree.path)).flatten();
+                (state, left.map(|pid| format!("process {pid} is still in it")))
+            }
         };
         let head = match &found {
             Ok(worktree) => clean::head_of(desk, worktree)?,

@@ -294,3 +294,28 @@ fn a_bare_repository_has_a_pool_too() {
     let note = std::fs::read_to_string(path.join("notes/x/status.md")).unwrap();
     assert!(note.ends_with("later\n"), "{note}");
 }
+
+#[test]
+fn a_slot_that_somebody_is_still_in_is_not_drained() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 3);
+    let paths = [1, 2, 3].map(|n| sandbox.path(format!("repo-worktrees/pool-{n}")));
+    sandbox.pool(&dir, ["claim", "--no-refill", "x"]).ok();
+    let mut inside = sandbox.command(paths[1].join("src/deep"), "sleep").arg("600").spawn().unwrap();
+    let still = format!("process {} is still in it", inside.id());
+    assert_eq!(key(&sandbox, &dir, "2", "reason"), still);
+    assert_eq!(key(&sandbox, &dir, "2", "state"), "idle");
+    let run = sandbox.pool(paths[2].join("src"), ["drain"]).fails(1);
+    assert!(run.stderr.contains(&format!("slot 2 stays: process {} is in it", inside.id())), "{run}");
+    assert!(run.stderr.contains("slot 3 stays: you are in it"), "{run}");
+    assert!(run.stderr.contains("slot 1 stays: it is claimed by task x"), "{run}");
+    assert!(paths.iter().all(|path| path.join("src/deep").exists()));
+    // Another one goes first.
+    sandbox.pool(&dir, ["drain", "1"]).ok();
+    assert_eq!(states(&sandbox, &dir), "1 claimed\n2 idle\n");
+    inside.kill().unwrap();
+    inside.wait().unwrap();
+    sandbox.pool(&dir, ["drain", "1"]).ok();
+    assert_eq!(states(&sandbox, &dir), "1 claimed\n");
+    assert_sound(&sandbox, &dir);
+}

@@ -329,3 +329,59 @@ fn a_lease_that_has_ended_is_taken_over_with_its_work_kept() {
     assert_eq!(std::fs::read_to_string(back.join("new")).unwrap(), "nobody's\n");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_slot_that_somebody_is_still_in_is_the_last_to_be_handed_out() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 2);
+    sandbox.git(&dir, ["config", "pool.max", "3"]).ok();
+    let first = sandbox.path("repo-worktrees/pool-1");
+    let mut inside = sandbox.command(&first, "sleep").arg("600").spawn().unwrap();
+    assert_eq!(claim(&sandbox, &dir, &["x"]), sandbox.path("repo-worktrees/pool-2"));
+    // `add` goes without one,
+    let plain = sandbox.task(&dir, ["add", "y"]).ok().path();
+    assert_eq!(plain, sandbox.path("repo-worktrees/y"));
+    // a claim makes one more,
+    assert_eq!(claim(&sandbox, &dir, &[]), sandbox.path("repo-worktrees/pool-3"));
+    // and where that is not allowed, says who is there.
+    let still = format!("process {} is still in slot 1", inside.id());
+    let run = sandbox.pool(&dir, ["claim", "--no-refill", "z"]).ok().says(&still);
+    assert_eq!(run.path(), first);
+    sandbox.pool(&dir, ["release", "z"]).ok();
+    inside.kill().unwrap();
+    inside.wait().unwrap();
+    // Who claims it does not count, nor does the shell that he does it in.
+    sandbox.sh(&first, "git pool claim --no-refill").ok().does_not_say("still");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn where_nothing_is_to_be_asked_git_only_makes_the_branch() {
+    let mut sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let log = sandbox.path("started");
+    sandbox.set("GIT_TRACE2_EVENT", &log);
+    let started = |sandbox: &Sandbox, args: &[&str]| {
+        claim(sandbox, &dir, args);
+        let text = std::fs::read_to_string(&log).unwrap();
+        sandbox.pool(&dir, ["release", "1"]).ok();
+        std::fs::remove_file(&log).unwrap();
+        let lines = text.lines().filter(|line| line.contains("\"event\":\"start\""));
+        let all: Vec<_> = lines.map(|line| line.split_once("\"argv\":").unwrap().1.to_owned()).collect();
+        assert!(all[0].contains("pool"), "{all:?}");
+        all[1..].to_vec()
+    };
+    let new = started(&sandbox, &["x"]);
+    assert!(new.len() == 1 && new[0].contains("update-ref"), "{new:?}");
+    // Whether the branch brings a note of its own is git's to say.
+    let parked = started(&sandbox, &["x"]);
+    assert!(parked.len() == 1 && parked[0].contains("ls-files"), "{parked:?}");
+    assert_eq!(started(&sandbox, &[]), [""; 0]);
+    // A HEAD that stands for another branch is git's to read.
+    sandbox.git(&dir, ["symbolic-ref", "refs/heads/alias", "refs/heads/main"]).ok();
+    sandbox.git(&dir, ["symbolic-ref", "HEAD", "refs/heads/alias"]).ok();
+    std::fs::remove_file(&log).unwrap();
+    let asked = started(&sandbox, &["y"]);
+    assert!(asked.iter().any(|argv| argv.contains("symbolic-ref")), "{asked:?}");
+    sandbox.task(&dir, ["list", "y", "--format=%(base)"]).ok().prints("refs/heads/main\n");
+}

@@ -12,7 +12,7 @@ use crate::desk::slot::{Lease, base, base_named};
 use crate::error::{EXIT_DONE, Failure, Result};
 use crate::interrupt;
 use crate::paths::path_bytes;
-use crate::pool::choose::Chooser;
+use crate::pool::choose::{Chooser, Occupied};
 use crate::pool::{self, Pool, queue};
 use crate::task::record::Tasks;
 use crate::task::request::{self, Request, View};
@@ -82,7 +82,9 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     };
     let end = wait.map(|time| Instant::now() + time.min(LONGEST));
     let chooser = Chooser::new(&desk, wanted, lease.clone())?;
-    let taken = seat::obtain(cx, &desk, end, |before| reserve(&desk, &claimant, &chooser, before))?;
+    let taken = seat::obtain(cx, &desk, end, |before, occupied| {
+        reserve(&desk, &claimant, &chooser, before, occupied)
+    })?;
     let mut failed = None;
     let (task, path) = match taken {
         Taken::New(reserved) => {
@@ -150,12 +152,18 @@ fn claimant(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Claimant> {
     }
 }
 
-fn reserve(desk: &Desk<'_>, claimant: &Claimant, chooser: &Chooser, before: usize) -> Result<Option<Taken>> {
+fn reserve(
+    desk: &Desk<'_>,
+    claimant: &Claimant,
+    chooser: &Chooser,
+    before: usize,
+    occupied: Occupied,
+) -> Result<Option<Taken>> {
     match claimant {
         Claimant::New(new) => {
             let mut none = false;
             let reserved = create::reserve_with(desk, vec![(**new).clone()], true, |under_way, new| {
-                match chooser.seat(desk, under_way, &[], before)? {
+                match chooser.seat(desk, under_way, &[], before, occupied)? {
                     Some(seat) => {
                         new.take_seat(seat);
                         Ok(())
@@ -169,12 +177,13 @@ fn reserve(desk: &Desk<'_>, claimant: &Claimant, chooser: &Chooser, before: usiz
             if none { Ok(None) } else { reserved.map(|r| Some(Taken::New(r))) }
         }
         Claimant::Parked(parked) => {
-            let reserved =
-                reseat::reserve(desk, parked, |under_way| chooser.seat(desk, under_way, &[], before))?;
+            let reserved = reseat::reserve(desk, parked, |under_way| {
+                chooser.seat(desk, under_way, &[], before, occupied)
+            })?;
             Ok(reserved.map(|promised| Taken::Parked(Box::new(promised))))
         }
         Claimant::Anyone(at) => {
-            Ok(pool::claim::reserve(desk, chooser, *at, before)?.map(|r| Taken::Slot(Box::new(r))))
+            Ok(pool::claim::reserve(desk, chooser, *at, before, occupied)?.map(|r| Taken::Slot(Box::new(r))))
         }
     }
 }

@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use crate::commands::{Cx, trust};
 use crate::desk::Desk;
+use crate::desk::alive;
 use crate::desk::slot::{Seat, base};
 use crate::error::{Failure, Kind, Result};
 use crate::interrupt;
+use crate::pool::choose::Occupied;
 use crate::pool::{self, Pool, State, check, choose, make, queue, refill};
 use crate::task::{self, create, reseat};
 
@@ -74,17 +76,21 @@ pub fn obtain(
     cx: &Cx,
     desk: &Desk<'_>,
     end: Option<Instant>,
-    mut reserve: impl FnMut(usize) -> Result<Option<Taken>>,
+    mut reserve: impl FnMut(usize, Occupied) -> Result<Option<Taken>>,
 ) -> Result<Taken> {
     let mut ticket = None;
     loop {
         let before = queue::before(desk, ticket.as_ref());
         let seen = queue::look(desk);
-        if let Some(taken) = take_clean(desk, || reserve(before))? {
+        if let Some(taken) = take_clean(desk, || reserve(before, Occupied::Avoid))? {
             return Ok(taken);
         }
         if before == 0 && (make_one(cx, desk)? || take_over_one(cx, desk)?) {
             continue;
+        }
+        if let Some(taken) = take_clean(desk, || reserve(before, Occupied::Accept))? {
+            warn_of_others(cx, &taken);
+            return Ok(taken);
         }
         let Some(end) = end else {
             let max = cx.settings.pool.max;
@@ -99,6 +105,16 @@ pub fn obtain(
                 cx.ui.note("Waiting for a slot");
             }
             Some(_) => queue::wait(desk, seen, end)?,
+        }
+    }
+}
+
+/// Says who is in a slot that was taken all the same.
+fn warn_of_others(cx: &Cx, taken: &Taken) {
+    for seat in taken.seats() {
+        if let Some(pid) = alive::others_in(&seat.path).first() {
+            cx.ui
+                .warning(&format!("process {pid} is still in slot {}, and no other slot is idle", seat.slot));
         }
     }
 }
@@ -134,7 +150,7 @@ fn take_over_one(cx: &Cx, desk: &Desk<'_>) -> Result<bool> {
     let now = desk.context.now();
     let pool = Pool::read(desk.repo)?;
     for slot in pool.slots.iter().filter(|s| s.state(now) == State::Expired) {
-        let there = crate::desk::alive::processes_in(&slot.path);
+        let there = alive::processes_in(&slot.path);
         if let Some(pid) = there.first() {
             cx.ui.note(&format!("The lease of slot {} has ended, but process {pid} is in it", slot.name));
             continue;

@@ -14,7 +14,7 @@ use crate::desk::slot::Lease;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
 use crate::interrupt;
 use crate::paths::path_bytes;
-use crate::pool::choose::Chooser;
+use crate::pool::choose::{Chooser, Occupied};
 use crate::pool::{self, Pool, queue};
 use crate::task::create;
 use crate::task::record::Tasks;
@@ -261,7 +261,7 @@ fn reserve(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: &[NewTask]) -> Result
             if !new.may_take_seat() {
                 return Ok(());
             }
-            if let Some(seat) = chooser.seat(desk, under_way, &given, waiting)? {
+            if let Some(seat) = chooser.seat(desk, under_way, &given, waiting, Occupied::Avoid)? {
                 given.push(seat.slot.clone());
                 new.take_seat(seat);
             }

@@ -8,7 +8,7 @@ use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
 use crate::desk::Desk;
-use crate::desk::alive::processes_in;
+use crate::desk::alive::{others_in, processes_in};
 use crate::error::{OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::status::{Untracked, status_entries};
@@ -74,7 +74,9 @@ fn is_beginning(desk: &Desk<'_>, path: &Path, blob: ObjectId) -> Result<bool> {
 pub fn remove_locks(worktree: &Worktree) -> Result<bool> {
     let names = ["index.lock", "HEAD.lock"].map(|name| worktree.git_dir.join(name));
     let left: Vec<_> = names.iter().filter(|path| path.exists()).collect();
-    if !processes_in(&worktree.path).is_empty() {
+    // Whoever started this one waits for it, but may hold the lock: git does while it runs a hook.
+    let there = if left.is_empty() { others_in(&worktree.path) } else { processes_in(&worktree.path) };
+    if !there.is_empty() {
         return Ok(false);
     }
     for path in left {

@@ -203,7 +203,8 @@ impl Repo {
         // Two batches may want the same at once.
         let worktree = scratch.dir().join(format!("{commit}-{:?}", std::thread::current().id()));
         let index = worktree.with_extension("index");
-        let git = Git::with_git_dir(&worktree, self.git_dir());
+        // Not the user's worktree: that may have been removed since.
+        let git = Git::with_git_dir(&worktree, self.common_dir());
         let cmd = |args: &[&str]| {
             scratch.lend(git.cmd(args)).env("GIT_WORK_TREE", &worktree).env("GIT_INDEX_FILE", &index)
         };

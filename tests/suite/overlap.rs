@@ -146,7 +146,7 @@ fn scopes_are_compared_when_asked() {
     }
     sandbox.task(&dir, ["overlap"]).ok().prints("");
     let run = sandbox.task(&dir, ["overlap", "--scope"]).ok();
-    assert_eq!(run.stdout, "TASK  WITH  RESULT  FILES\na     b     scope   new/**, 1 files there are\n");
+    assert_eq!(run.stdout, "TASK  WITH  RESULT  FILES\na     b     scope   new/**, 1 file in both\n");
     let keys = ["overlap", "--scope", "--format=%(task) %(with) %(scoped) %(pathspecs)"];
     assert!(sandbox.task(&dir, keys).ok().stdout.ends_with("a b 1 new/**\n"));
 }

@@ -134,7 +134,7 @@ fn table_of(cx: &Cx, found: &Overlap) -> String {
         }
         if pair.scoped > 0 || !pair.pathspecs.is_empty() {
             let mut what = pair.pathspecs.iter().map(|p| escape_controls(p.as_bytes())).collect::<Vec<_>>();
-            what.push(format!("{} files there are", pair.scoped));
+            what.push(format!("{} {} in both", pair.scoped, if pair.scoped == 1 { "file" } else { "files" }));
             row(4, a, b, "scope", yellow(), shown(what.into_iter()));
         }
     }

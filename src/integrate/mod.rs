@@ -10,6 +10,7 @@ pub mod check;
 pub mod conflict;
 pub mod execute;
 pub mod finish;
+pub mod holder;
 pub mod journal;
 pub mod merge;
 pub mod order;

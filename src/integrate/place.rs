@@ -135,8 +135,9 @@ impl Place {
         Ok(())
     }
 
-    /// Files that were being written when their process was killed.
+    /// Locks that their process held when it was killed, and files that it was writing.
     fn sweep(&self, _held: &FileLock) {
+        super::holder::sweep(&self.dir);
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();

@@ -1,18 +1,20 @@
 //! Moving the target: by compare-and-swap, and the worktrees that have it checked out follow.
 //!
 //! A worktree follows by a two-way `git read-tree -m -u`, which carries unrelated changes and refuses where one
-//! overlaps. All of them are asked first, so that nothing has moved when one refuses. What a kill leaves between
-//! the steps is gone on with by [`follow_again`].
+//! overlaps. All of them are locked and asked first, so that nothing has moved when one refuses, and nobody commits
+//! there before it has followed. What a kill leaves between the steps is gone on with by [`follow_again`].
 
 use std::path::Path;
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
+use super::holder::Holder;
+use super::place::Place;
 use crate::desk::Desk;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::git::parse_id;
-use crate::git::process::{Git, retry};
+use crate::git::process::retry;
 use crate::git::refs::{Old, short_name};
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::path_from;
@@ -49,44 +51,61 @@ pub fn holders(desk: &Desk<'_>, target: &str) -> Result<Vec<Worktree>> {
     Ok(all)
 }
 
-/// Moves `target` from `from` to `to`, with the worktrees that have it checked out, all or nothing.
+/// Moves the target of `place`, whose lock is held, from `from` to `to`, with the worktrees that have it checked out,
+/// all or nothing.
 ///
 /// # Errors
 /// If git fails in another way than by refusing; some worktrees may then not have followed, which is said.
 pub fn move_target(
     desk: &Desk<'_>,
-    target: &str,
+    place: &Place,
     from: ObjectId,
     to: ObjectId,
     reason: &str,
 ) -> Result<Moved> {
-    let holders = match holders(desk, target) {
-        Ok(holders) => holders,
+    let target = place.target.as_str();
+    let worktrees = match holders(desk, target) {
+        Ok(worktrees) => worktrees,
         Err(failure) => return Ok(Moved::Blocked(failure)),
     };
-    for holder in &holders {
-        if let Err(failure) = read_tree(desk, &holder.path, from, to, true) {
-            return Ok(Moved::Blocked(in_the_way(target, &holder.path, &failure)));
+    let limit = desk.settings.lock_timeout;
+    let mut held = Vec::new();
+    for (number, worktree) in worktrees.iter().enumerate() {
+        let asked = Holder::take(&place.dir, number, worktree, limit).and_then(|holder| {
+            refresh(&holder)?;
+            read_tree(&holder, from, to, true).map(|()| holder)
+        });
+        match asked {
+            Ok(holder) => held.push(holder),
+            Err(failure) if failure.kind == Kind::Interrupted => return Err(failure),
+            Err(failure) => return Ok(Moved::Blocked(in_the_way(target, &worktree.path, &failure))),
         }
     }
     let change = [(target.to_owned(), Some(to), Old::Is(from))];
-    if let Err(failure) = retry(desk.settings.lock_timeout, || desk.repo.update_refs(reason, &change)) {
+    if let Err(failure) = retry(limit, || desk.repo.update_refs(reason, &change)) {
         let now = desk.repo.find_ref(target)?;
         return if now == Some(from) { Err(failure) } else { Ok(Moved::Elsewhere(now)) };
     }
-    for (at, holder) in holders.iter().enumerate() {
-        let Err(failure) = read_tree(desk, &holder.path, from, to, false) else { continue };
-        // Somebody changed something there since it was asked, or it was cut off half-way: all goes back. If
-        // that fails too, the target stays where the journal says it goes.
-        for done in &holders[..=at] {
-            take_over(&done.path, from, to)?;
-            read_tree(desk, &done.path, to, from, false)?;
+    for (at, holder) in held.iter().enumerate() {
+        let Err(failure) = read_tree(holder, from, to, false) else { continue };
+        // Somebody changed a file there since it was asked, or it was cut off half-way: all goes back. If that
+        // fails too, the target stays where the journal says it goes.
+        let blocked = in_the_way(target, &holder.path, &failure);
+        for done in &held[..=at] {
+            take_over(done, from, to)?;
+            read_tree(done, to, from, false)?;
         }
         let back = [(target.to_owned(), Some(from), Old::Is(to))];
-        retry(desk.settings.lock_timeout, || desk.repo.update_refs("git integrate: taken back", &back))?;
-        return Ok(Moved::Blocked(in_the_way(target, &holder.path, &failure)));
+        retry(limit, || desk.repo.update_refs("git integrate: taken back", &back))?;
+        commit_all(held)?;
+        return Ok(Moved::Blocked(blocked));
     }
+    commit_all(held)?;
     Ok(Moved::Done)
+}
+
+fn commit_all(held: Vec<Holder>) -> Result<()> {
+    held.into_iter().try_for_each(Holder::commit)
 }
 
 fn in_the_way(target: &str, path: &Path, failure: &Failure) -> Failure {
@@ -95,34 +114,38 @@ fn in_the_way(target: &str, path: &Path, failure: &Failure) -> Failure {
     Failure::negative(format!("'{target}' is checked out in '{shown}': {}", failure.message()))
 }
 
+/// An entry whose file was only touched would count as changed.
+fn refresh(holder: &Holder) -> Result<()> {
+    holder.git().cmd(["update-index", "-q", "--refresh"]).output().map(drop)
+}
+
 /// The two-way merge of git-read-tree(1) in a worktree.
-fn read_tree(desk: &Desk<'_>, path: &Path, from: ObjectId, to: ObjectId, dry_run: bool) -> Result<()> {
-    let git = Git::at(path);
-    // An entry whose file was only touched would count as changed.
-    git.cmd(["update-index", "-q", "--refresh"]).output()?;
-    let (from, to) = (from.to_string(), to.to_string());
-    retry(desk.settings.lock_timeout, || {
-        let mut cmd = git.cmd(["read-tree", "-m", "-u"]);
-        if dry_run {
-            cmd = cmd.arg("-n");
-        }
-        cmd.args([&from, &to]).leaving_others().run()
-    })?;
-    Ok(())
+fn read_tree(holder: &Holder, from: ObjectId, to: ObjectId, dry_run: bool) -> Result<()> {
+    let mut cmd = holder.git().cmd(["read-tree", "-m", "-u"]);
+    if dry_run {
+        cmd = cmd.arg("-n");
+    }
+    cmd.args([from.to_string(), to.to_string()]).leaving_others().run().map(drop)
 }
 
 /// Lets the worktrees follow after the target has moved and a kill came between. Each that can't is named.
 ///
 /// # Errors
 /// If the worktrees can't be listed.
-pub fn follow_again(desk: &Desk<'_>, target: &str, from: ObjectId, to: ObjectId) -> Result<()> {
+pub fn follow_again(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId) -> Result<()> {
+    let target = place.target.as_str();
     let mut all = desk.repo.worktrees()?;
     all.retain(|w| !w.missing && matches!(&w.head, Head::Branch(name) if name == target));
-    for holder in all {
+    for (number, worktree) in all.iter().enumerate() {
         let followed =
-            take_over(&holder.path, from, to).and_then(|()| read_tree(desk, &holder.path, from, to, false));
+            Holder::take(&place.dir, number, worktree, desk.settings.lock_timeout).and_then(|holder| {
+                take_over(&holder, from, to)?;
+                refresh(&holder)?;
+                read_tree(&holder, from, to, false)?;
+                holder.commit()
+            });
         if let Err(failure) = followed {
-            let path = holder.path.display();
+            let path = worktree.path.display();
             desk.observer.warn(&format!(
                 "'{path}' has '{}' checked out and could not follow it ({failure}); see 'git -C \"{path}\" read-tree -m -u {from} {to}'",
                 short_name(target)
@@ -134,8 +157,8 @@ pub fn follow_again(desk: &Desk<'_>, target: &str, from: ObjectId, to: ObjectId)
 
 /// Files that are as `to` has them already, because a kill came while git wrote them, become so in the index:
 /// git would take them for changes of somebody's.
-fn take_over(path: &Path, from: ObjectId, to: ObjectId) -> Result<()> {
-    let git = Git::at(path);
+fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
+    let (git, path) = (holder.git(), &holder.path);
     let raw = git.cmd(["diff-tree", "-r", "-z", "--no-renames", &from.to_string(), &to.to_string()]).run()?;
     let mut script: Vec<u8> = Vec::new();
     let mut files: Vec<(BString, BString, ObjectId)> = Vec::new();

@@ -42,7 +42,7 @@ pub fn undo(desk: &Desk<'_>, place: &Place) -> Result<Undone> {
     let now = desk.repo.find_ref(&place.target)?;
     if now == Some(new) {
         rebuild::set_refs(desk, place, vec![(pin, Some(new))])?;
-        match publish::move_target(desk, &place.target, new, old, "git integrate --undo")? {
+        match publish::move_target(desk, place, new, old, "git integrate --undo")? {
             Moved::Done => {}
             Moved::Elsewhere(_) => return Err(moved(name)),
             Moved::Blocked(failure) => {
@@ -51,7 +51,7 @@ pub fn undo(desk: &Desk<'_>, place: &Place) -> Result<Undone> {
         }
     } else if now == Some(old) && desk.repo.find_ref(&pin)? == Some(new) {
         // Cut off after the target had moved back.
-        publish::follow_again(desk, &place.target, new, old)?;
+        publish::follow_again(desk, place, new, old)?;
     } else {
         return Err(moved(name));
     }

@@ -234,3 +234,62 @@ fn skipping() {
         );
     }
 }
+
+/// A hook of git's that runs `script` once, when main has just moved.
+fn when_main_moves(sandbox: &Sandbox, dir: &Path, script: &str) {
+    let hook = format!(
+        "#!/bin/sh\nread -r _ _ name\ncase \"$1 $name\" in 'committed refs/heads/main') ;; *) exit ;; esac\n\
+         mkdir '{}' || exit 0\n{script}\n",
+        sandbox.path("once").display()
+    );
+    sandbox.write(dir, ".git/hooks/reference-transaction", hook);
+    sandbox.sh(dir, "chmod +x .git/hooks/reference-transaction").ok();
+}
+
+#[test]
+fn a_commit_made_while_the_worktree_follows_takes_nothing_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.write(&dir, "mine", "1\n");
+    sandbox.git(&dir, ["add", "mine"]).ok();
+    let commit = format!(
+        "unset $(git rev-parse --local-env-vars)\ngit -C '{}' commit -qm mine 2>>'{}'",
+        dir.display(),
+        sandbox.path("said").display()
+    );
+    when_main_moves(&sandbox, &dir, &commit);
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    let said = std::fs::read_to_string(sandbox.path("said")).unwrap();
+    assert!(said.contains("index.lock"), "{said}");
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("A  mine\n");
+    sandbox.git(&dir, ["commit", "-qm", "mine"]).ok();
+    sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a", "mine"]).ok().prints("a\nmine\n");
+}
+
+#[test]
+fn a_lock_that_a_killed_integration_held_is_freed() {
+    for option in ["--status", "--continue", "--abort"] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        ready(&sandbox, &dir, "a", "a", "1\n");
+        when_main_moves(&sandbox, &dir, "kill -9 \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"");
+        let run = sandbox.integrate(&dir, [] as [&str; 0]);
+        assert_eq!(run.code, 137, "{run}");
+        assert!(dir.join(".git/index.lock").exists(), "{option}");
+        sandbox.integrate(&dir, [option]);
+        assert!(!dir.join(".git/index.lock").exists(), "{option}");
+        if option == "--status" {
+            sandbox.integrate(&dir, ["--continue"]).ok();
+        }
+        sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a"]).ok().prints("a\n");
+        settled(&sandbox, &dir);
+        // One of somebody else's is left alone.
+        ready(&sandbox, &dir, "b", "b", "1\n");
+        sandbox.write(&dir, ".git/index.lock", "");
+        sandbox.git(&dir, ["config", "task.lockTimeout", "0"]).ok();
+        sandbox.integrate(&dir, ["--porcelain"]).fails(1);
+        sandbox.integrate(&dir, ["--status"]).fails(1);
+        assert!(dir.join(".git/index.lock").exists());
+    }
+}

@@ -21,7 +21,7 @@ impl Execution<'_, '_> {
         let names: Vec<String> = self.done.iter().map(|done| done.slug.to_string()).collect();
         let reason = format!("git integrate: {}", crate::text::shortened(&names));
         let step = self.desk.observer.step(&format!("Publishing '{}'", self.place.name()));
-        let moved = publish::move_target(self.desk, &self.journal.target, old, new, &reason)?;
+        let moved = publish::move_target(self.desk, self.place, old, new, &reason)?;
         drop(step);
         if !matches!(moved, Moved::Done) {
             self.nothing_landed();
@@ -49,7 +49,7 @@ impl Execution<'_, '_> {
         };
         if landed {
             if now == Some(new) {
-                publish::follow_again(self.desk, &self.journal.target, self.journal.onto, new)?;
+                publish::follow_again(self.desk, self.place, self.journal.onto, new)?;
             }
             return Ok(true);
         }

@@ -17,9 +17,9 @@ use clap_complete::engine::{
 
 use super::Program;
 use crate::commands::completion::{self, Shell};
-use crate::commands::integrate::args::OnConflict;
 use crate::context::Context;
 use crate::git::Repo;
+use crate::integrate::journal::OnConflict;
 use crate::pool::{Pool, Slot};
 use crate::task::record::Tasks;
 use crate::task::{State, Task, place};

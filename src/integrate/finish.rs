@@ -9,6 +9,7 @@ use super::place::Place;
 use crate::config::team::Event;
 use crate::desk::Desk;
 use crate::error::{Kind, Result};
+use crate::git::worktree::Worktree;
 use crate::task::record::Tasks;
 use crate::task::remove::{self, Options};
 use crate::task::state::Action;
@@ -30,20 +31,32 @@ pub struct Kept {
 pub fn finish(desk: &Desk<'_>, place: &Place, journal: &mut Journal) -> Result<Vec<Kept>> {
     mark(desk, journal)?;
     let mut kept = Vec::new();
+    let raises = desk.settings.team.as_ref().is_some_and(|team| !team.hooks.is_empty());
+    let mut tasks = Tasks::read(desk.repo)?;
+    let mut worktrees = desk.repo.worktrees()?;
     for at in 0..journal.cars.len() {
         let car = journal.cars[at].clone();
         let Fate::Landed(commit) = car.fate else { continue };
-        let tasks = Tasks::read(desk.repo)?;
+        if raises {
+            // What was raised for the task before may have changed anything.
+            (tasks, worktrees) = (Tasks::read(desk.repo)?, desk.repo.worktrees()?);
+        }
         if let Some(task) = tasks.find(car.slug.as_str()) {
-            announce(desk, task, &car)?;
+            if raises {
+                let path = task_place::path_of(task, &worktrees);
+                events::raise(desk, Event::Integrated, task, path.as_deref(), Some(car.tip))?;
+            }
             if !journal.keep
-                && let Some(why) = tidy(desk, task, &car)?
+                && let Some(why) = tidy(desk, task, &car, &worktrees)?
             {
                 kept.push(Kept { task: task.slug.to_string(), why });
             }
         }
         journal.cars[at].fate = Fate::Finished(commit);
-        journal.save(place)?;
+        if raises {
+            // Tidying up again costs nothing, and raising again would.
+            journal.save(place)?;
+        }
     }
     Ok(kept)
 }
@@ -82,16 +95,8 @@ fn mark(desk: &Desk<'_>, journal: &Journal) -> Result<()> {
     })
 }
 
-fn announce(desk: &Desk<'_>, task: &Task, car: &Car) -> Result<()> {
-    if desk.settings.team.as_ref().is_none_or(|team| team.hooks.is_empty()) {
-        return Ok(());
-    }
-    let path = task_place::path_of(task, &desk.repo.worktrees()?);
-    events::raise(desk, Event::Integrated, task, path.as_deref(), Some(car.tip))
-}
-
 /// Removes the worktree and the branch, with the care of `git task rm`. Says why it did not.
-fn tidy(desk: &Desk<'_>, task: &Task, car: &Car) -> Result<Option<String>> {
+fn tidy(desk: &Desk<'_>, task: &Task, car: &Car, worktrees: &[Worktree]) -> Result<Option<String>> {
     let tip = task.branch_ref().map(|full| desk.repo.find_ref(&full)).transpose()?.flatten();
     if tip.is_some_and(|tip| tip != car.tip) {
         return Ok(Some("it has commits after those that were integrated".to_owned()));
@@ -99,8 +104,7 @@ fn tidy(desk: &Desk<'_>, task: &Task, car: &Car) -> Result<Option<String>> {
     if task.state != State::Integrated {
         return Ok(Some(format!("it is {}", task.state)));
     }
-    let worktrees = desk.repo.worktrees()?;
-    let worktree = task_place::worktree_of(task, &worktrees);
+    let worktree = task_place::worktree_of(task, worktrees);
     if worktree.is_none() && tip.is_none() {
         return Ok(None);
     }
@@ -108,7 +112,7 @@ fn tidy(desk: &Desk<'_>, task: &Task, car: &Car) -> Result<Option<String>> {
         return Ok(Some(format!("you are in '{}'", here.path.display())));
     }
     let options = Options { landed: Some(car.tip), ..Options::default() };
-    match remove::remove(desk, task.slug.as_str(), &worktrees, options) {
+    match remove::remove(desk, task.slug.as_str(), worktrees, options) {
         Ok(removed) => {
             if !removed.lost.is_empty() {
                 desk.observer.note(&format!(

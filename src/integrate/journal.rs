@@ -372,6 +372,24 @@ fn of_word<T: Copy>(words: &[(T, &'static str)], text: &str) -> Result<T> {
     found.ok_or_else(|| Failure::fatal(format!("bad word '{text}'")))
 }
 
+impl OnConflict {
+    /// The words, as on the command line.
+    pub const WORDS: [&'static str; 6] = {
+        let mut words = [""; 6];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = ON_CONFLICT[at].1;
+            at += 1;
+        }
+        words
+    };
+
+    /// What a word asks for, if it is one of them.
+    pub fn from_word(text: &str) -> Option<Self> {
+        of_word(ON_CONFLICT, text).ok()
+    }
+}
+
 impl Cause {
     /// The word for scripts.
     pub fn as_str(self) -> &'static str {

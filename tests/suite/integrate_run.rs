@@ -312,3 +312,22 @@ fn a_slot_is_given_back() {
     assert!(!list.contains("claimed"), "{list}");
     assert!(path.exists() && !dir.join(".git/refs/heads/a").exists());
 }
+
+#[test]
+fn a_later_phase_is_left_out_with_what_is_skipped() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    for name in ["a", "b", "c"] {
+        ready(&sandbox, &dir, name, name, "1\n");
+    }
+    sandbox.git(&dir, ["config", "task.a.phase", "1"]).ok();
+    sandbox.git(&dir, ["config", "task.b.phase", "2"]).ok();
+    sandbox.integrate(&dir, ["--check", "test ! -f a"]).fails(1);
+    let run = sandbox.integrate(&dir, ["--skip", "--porcelain"]).fails(2);
+    assert!(
+        run.stdout.contains("\nskipped b it comes after 'a'") || run.stdout.starts_with("skipped b"),
+        "{run}"
+    );
+    assert_eq!(subjects(&sandbox, &dir, "main"), "Merge task 'c'\nBegin\n");
+    over(&sandbox, &dir);
+}

@@ -4,6 +4,7 @@ use clap::{ArgGroup, Args as ClapArgs};
 
 use crate::config::integrate::Ff;
 use crate::error::{Failure, Result};
+use crate::integrate::journal::OnConflict;
 use crate::text::escape_controls;
 
 /// What to integrate, and how
@@ -137,37 +138,6 @@ impl Action {
     }
 }
 
-/// What to do on a conflict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnConflict {
-    /// Ask for each file; needs a terminal.
-    Ask,
-    /// Stop, with the state kept and nothing landed.
-    Stop,
-    /// Leave the task out.
-    Skip,
-    /// Keep the target's side of each conflict.
-    Ours,
-    /// Take the task's side of each conflict.
-    Theirs,
-    /// Keep both sides of each conflict in a text.
-    Union,
-}
-
-impl OnConflict {
-    /// The words, as on the command line.
-    pub const WORDS: [&'static str; 6] = ["ask", "stop", "skip", "ours", "theirs", "union"];
-
-    const ALL: [OnConflict; 6] = [
-        OnConflict::Ask,
-        OnConflict::Stop,
-        OnConflict::Skip,
-        OnConflict::Ours,
-        OnConflict::Theirs,
-        OnConflict::Union,
-    ];
-}
-
 impl Args {
     /// What clap can't see.
     ///
@@ -225,9 +195,8 @@ impl Args {
     /// If it is none of the words.
     pub fn on_conflict(&self) -> Result<Option<OnConflict>> {
         let Some(word) = &self.on_conflict else { return Ok(None) };
-        let known = OnConflict::WORDS.iter().zip(OnConflict::ALL).find(|(known, _)| *known == word);
-        match known {
-            Some((_, how)) => Ok(Some(how)),
+        match OnConflict::from_word(word) {
+            Some(how) => Ok(Some(how)),
             None => {
                 let shown = escape_controls(word.as_bytes());
                 let words = OnConflict::WORDS.join(", ");

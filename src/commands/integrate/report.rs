@@ -4,12 +4,14 @@ use gix::bstr::{BString, ByteSlice};
 use serde_json::{Map, Value as Json};
 
 use super::Args;
+use super::result::{Line, porcelain};
 use crate::commands::Cx;
 use crate::error::{EXIT_DONE, Hint, Kind, Result};
 use crate::integrate::execute::{Ended, Fared, Report, Stop};
 use crate::integrate::journal::Cause;
 use crate::integrate::place::Place;
-use crate::text::{c_quote, escape_controls};
+use crate::task::Slug;
+use crate::text::escape_controls;
 use crate::ui::listing;
 use crate::ui::table::{self, Cell};
 
@@ -24,7 +26,7 @@ pub fn render(cx: &Cx, args: &Args, place: &Place, report: &Report) -> Result<u8
     if args.json {
         cx.write(listing::json_text(&document(place, report)))?;
     } else if args.porcelain.is_some() {
-        cx.write(lines(place, report, args.nul))?;
+        cx.write(porcelain(&lines(place, report), args.nul))?;
     } else {
         table(cx, place, report)?;
     }
@@ -46,46 +48,27 @@ fn exit_code(report: &Report) -> u8 {
     }
 }
 
-/// `merged <task> <commit>` and its like, one for each result.
-fn lines(place: &Place, report: &Report, nul: bool) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut put = |words: &[&[u8]]| {
-        let (last, first) = words.split_last().expect("a line has words");
-        for word in first {
-            out.extend_from_slice(word);
-            out.push(b' ');
-        }
-        match c_quote(last) {
-            Some(quoted) if !nul && (last.contains(&b'\n') || last.starts_with(b"\"")) => {
-                out.extend_from_slice(quoted.as_bytes());
-            }
-            _ => out.extend_from_slice(last),
-        }
-        out.push(if nul { 0 } else { b'\n' });
-    };
-    for (slug, fared) in &report.fared {
-        let task = slug.as_str().as_bytes();
+fn lines(place: &Place, report: &Report) -> Vec<Line> {
+    let of_task = |(slug, fared): &(Slug, Fared)| {
+        let task = slug.to_string();
         match fared {
-            Fared::Merged(commit) => put(&[b"merged", task, commit.to_string().as_bytes()]),
-            Fared::Contained => put(&[b"contained", task]),
-            Fared::Empty => put(&[b"empty", task]),
-            Fared::Conflict(all) => {
-                all.iter().for_each(|(kind, path)| {
-                    // As the forecast has it: a kind of several words could not be told from the path.
-                    let kind = if kind.contains(' ') { format!("\"{kind}\"") } else { kind.clone() };
-                    put(&[b"conflict", task, kind.as_bytes(), path]);
-                });
-            }
-            Fared::Failed(check) => put(&[b"failed", task, check.as_bytes()]),
-            Fared::Skipped(why) => put(&[b"skipped", task, why.as_bytes()]),
-            Fared::Waiting => {}
+            Fared::Merged(commit) => vec![Line::Merged(task, Some(*commit))],
+            Fared::Contained => vec![Line::Contained(task)],
+            Fared::Empty => vec![Line::Empty(task)],
+            Fared::Conflict(all) => all
+                .iter()
+                .map(|(kind, path)| Line::Conflict(task.clone(), kind.clone(), path.clone()))
+                .collect(),
+            Fared::Failed(check) => vec![Line::Failed(task, check.clone())],
+            Fared::Skipped(why) => vec![Line::Skipped(task, why.clone())],
+            Fared::Waiting => vec![],
         }
-    }
+    };
+    let mut lines: Vec<Line> = report.fared.iter().flat_map(of_task).collect();
     if let Ended::Landed { old, new, .. } = &report.ended {
-        let (old, new) = (old.to_string(), new.to_string());
-        put(&[b"landed", place.target.as_bytes(), old.as_bytes(), new.as_bytes()]);
+        lines.push(Line::Landed(place.target.clone(), *old, *new));
     }
-    out
+    lines
 }
 
 fn document(place: &Place, report: &Report) -> Json {
@@ -99,7 +82,7 @@ fn document(place: &Place, report: &Report) -> Json {
             Fared::Empty => ("empty", vec![]),
             Fared::Conflict(all) => {
                 let conflict = |(kind, path): &(String, BString)| {
-                    serde_json::json!({ "kind": kind, "path": text(path) })
+                    serde_json::json!({ "kind": kind, "paths": [text(path)] })
                 };
                 ("conflict", vec![("conflicts", all.iter().map(conflict).collect())])
             }

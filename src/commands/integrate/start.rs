@@ -1,6 +1,5 @@
 //! `git integrate [<task>...]`: the train is built and published.
 
-use super::args::OnConflict as Asked;
 use super::{Args, report};
 use crate::commands::{Cx, Reporter, trust};
 use crate::config::team::Event;
@@ -95,18 +94,13 @@ fn in_progress(place: &Place) -> Failure {
 fn on_conflict(cx: &Cx, args: &Args) -> Result<OnConflict> {
     let keep_going = args.keep_going().unwrap_or(cx.settings.integrate.keep_going);
     Ok(match args.on_conflict()? {
-        Some(Asked::Ask) if !cx.ui.can_prompt() => {
+        Some(OnConflict::Ask) if !cx.ui.can_prompt() => {
             return Err(Failure::fatal("cannot ask: not on a terminal").hint(
                 "integrateConflict",
                 "Say by --on-conflict=<stop|skip|ours|theirs|union> what to do on a conflict.",
             ));
         }
-        Some(Asked::Ask) => OnConflict::Ask,
-        Some(Asked::Stop) => OnConflict::Stop,
-        Some(Asked::Skip) => OnConflict::Skip,
-        Some(Asked::Ours) => OnConflict::Ours,
-        Some(Asked::Theirs) => OnConflict::Theirs,
-        Some(Asked::Union) => OnConflict::Union,
+        Some(asked) => asked,
         None if keep_going => OnConflict::Skip,
         None if cx.ui.can_prompt() => OnConflict::Ask,
         None => OnConflict::Stop,

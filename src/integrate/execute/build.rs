@@ -9,6 +9,7 @@ use crate::error::{OrFatal, Result};
 use crate::integrate::check::{self, Checked};
 use crate::integrate::journal::{Car, Cause, Fate, Phase};
 use crate::integrate::merge::{self, Made};
+use crate::integrate::order;
 use crate::integrate::rebuild::{self, Done};
 use crate::task::{Branch, Slug, State, Task, events, life, place as task_place};
 
@@ -114,8 +115,8 @@ impl Execution<'_, '_> {
     /// A predecessor that is in no train any more, and has not landed either.
     pub(super) fn left_out_before(&self, slug: &Slug) -> Option<Slug> {
         let task = self.tasks.find(slug.as_str())?;
-        let is_out = |name: &String| self.journal.left_out().any(|(out, _)| out.as_str() == name);
-        task.after.iter().find(|name| is_out(name)).and_then(|name| Slug::try_from(name.as_str()).ok())
+        let mut out = self.journal.left_out().filter_map(|(out, _)| self.tasks.find(out.as_str()));
+        out.find(|out| order::comes_after(task, out)).map(|out| out.slug.clone())
     }
 
     /// git would not, or a hook or the signer refused.

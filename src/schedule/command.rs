@@ -50,7 +50,7 @@ pub fn choose(desk: &Desk<'_>, task: &Task, named: Option<&str>, argv: &[OsStrin
         return Err(Failure::fatal(format!("no such session: '{shown}' ({known})")).hint(
             "taskSession",
             format!(
-                "Give a command after '--', or define the session:\\n\
+                "Give a command after '--', or define the session:\n\
                  git config session.{name}.command '<command>'"
             ),
         ));

@@ -93,7 +93,10 @@ fn a_session_works_in_its_worktree_with_its_variables_and_no_repository_of_a_hoo
 fn the_command_is_given_named_the_task_s_own_or_the_default() {
     let (sandbox, dir, path) = ground();
     let start = |args: &[&str]| sandbox.task(&path, ["start"].iter().chain(args));
-    start(&[]).fails(128).says("no such session: 'default'").says("git config session.default.command");
+    start(&[])
+        .fails(128)
+        .says("no such session: 'default'")
+        .says("define the session:\nhint: git config session.default.command");
     sandbox.git(&dir, ["config", "session.default.command", "echo default {task}"]).ok();
     sandbox.git(&dir, ["config", "session.other.command", "echo other"]).ok();
     start(&[]).ok().prints("default x\n");

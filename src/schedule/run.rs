@@ -16,6 +16,7 @@ use super::run_record::{Event, Limit, Outcome, RunRecord, Stamped};
 use super::stage::{End, Shared, Teller, Told, take_through};
 use crate::error::{Failure, Result};
 use crate::interrupt;
+use crate::task::record::Latest;
 use crate::task::{Desk, State};
 
 /// Who hears what happens.
@@ -96,7 +97,7 @@ const LOAD: Duration = Duration::from_secs(1);
 pub fn run(desk: &Desk<'_>, plan: &Plan, record: RunRecord, listener: &mut dyn Listener) -> Result<Summary> {
     let record = Mutex::new(record);
     let cancelled = AtomicBool::new(false);
-    let shared = Shared { plan, record: &record, cancelled: &cancelled };
+    let shared = Shared { plan, record: &record, cancelled: &cancelled, tasks: &Latest::default() };
     let (repo, settings, context) = (desk.repo, desk.settings, desk.context);
     std::thread::scope(|scope| {
         let (tell, told) = channel();

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::command::{self, Chosen};
 use super::graph::{Node, Schedule, Step};
-use super::run_record::{Asked, Past, PastTask};
+use super::run_past::{Past, PastTask};
+use super::run_record::Asked;
 use crate::config::team::Stage;
 use crate::error::{Failure, Result};
 use crate::git::worktree::Worktree;

@@ -15,7 +15,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::without_repository;
 use crate::interrupt;
 use crate::store::record::intents;
-use crate::task::record::Tasks;
+use crate::task::record::Latest;
 use crate::task::{Desk, Task, setup};
 use crate::text::escape_controls;
 
@@ -45,6 +45,8 @@ pub struct Launch<'a> {
     pub vars: Vec<(&'static str, OsString)>,
     /// Refuses if so many sessions of the repository run.
     pub at_most: Option<usize>,
+    /// Where the tasks as they are now are read.
+    pub tasks: &'a Latest,
 }
 
 /// A session that was started, or found running.
@@ -270,7 +272,7 @@ fn claim(desk: &Desk<'_>, launch: &Launch<'_>, background: bool) -> Result<Claim
     let dir = session::dir(&state_dir, task);
     // Under this lock removals and renames say what they are about to do, and sessions are counted.
     let held = desk.lock()?;
-    if Tasks::read(desk.repo)?.find(task).is_none_or(|t| t.branch != launch.task.branch) {
+    if launch.tasks.read(desk.repo)?.find(task).is_none_or(|t| t.branch != launch.task.branch) {
         return Err(Failure::fatal(format!("task '{task}' was changed by another process")));
     }
     if intents(&state_dir, &held)?.iter().any(|i| i.name == task && !i.abandoned) {

@@ -14,12 +14,13 @@ use super::process::signal;
 use super::run_plan::{Plan, Planned};
 use super::run_record::{Event, Outcome, RunRecord, Stamped};
 use super::session::{self, GRACE, Launch, Live};
+use super::take_over::{Miss, TakenOver, miss, take_over};
 use crate::config::Sync;
 use crate::config::team;
 use crate::desk::session as records;
 use crate::duration;
 use crate::error::{Failure, Kind, Result};
-use crate::task::record::Tasks;
+use crate::task::record::Latest;
 use crate::task::state::Action;
 use crate::task::{Desk, Observer, State, Task, events, life, place, sync};
 
@@ -62,6 +63,8 @@ pub struct Shared<'a> {
     pub record: &'a Mutex<RunRecord>,
     /// The run is being ended.
     pub cancelled: &'a AtomicBool,
+    /// The tasks as they are.
+    pub tasks: &'a Latest,
 }
 
 /// Tells the user through the thread that runs the graph.
@@ -163,7 +166,7 @@ impl Way<'_> {
         if has_begun || is_visit {
             return Ok(());
         }
-        let tasks = self.failing(Tasks::read(self.desk.repo))?;
+        let tasks = self.failing(self.shared.tasks.read(self.desk.repo))?;
         let task = Task { after: self.planned.brings.clone(), ..task.clone() };
         let how = if self.planned.brings.len() > 1 { Sync::Merge } else { self.desk.settings.sync };
         match sync::sync(self.desk, &task, &tasks, &self.shared.plan.worktrees, how) {
@@ -257,6 +260,7 @@ impl Way<'_> {
                     shown,
                     vars: vec![("GIT_TASK_STAGE", stage.as_str().into())],
                     at_most: None,
+                    tasks: self.shared.tasks,
                 };
                 match session::background(self.desk, &launch) {
                     Ok(live) => self.wait(live, begun),
@@ -356,7 +360,7 @@ impl Way<'_> {
     }
 
     fn now(&self) -> Result<Task, Stop> {
-        let tasks = self.failing(Tasks::read(self.desk.repo))?;
+        let tasks = self.failing(self.shared.tasks.read(self.desk.repo))?;
         self.failing(tasks.require(self.planned.task.slug.as_str())).cloned()
     }
 
@@ -382,34 +386,4 @@ impl Way<'_> {
         let _ = self.tell.send(Told::Event(stamped));
         Ok(())
     }
-}
-
-/// What was found of a session that an earlier run started.
-enum TakenOver {
-    Ended(records::How),
-    Lives(Box<Live>),
-}
-
-/// The session of this number, if it was started at all and is the last one.
-fn take_over(state_dir: &Path, task: &str, number: u64) -> Result<Option<TakenOver>> {
-    if let Some(live) = session::attach(state_dir, task)?.filter(|live| live.session().number == number) {
-        return Ok(Some(TakenOver::Lives(Box::new(live))));
-    }
-    let last = records::last(state_dir, task)?.filter(|s| s.number == number);
-    // One that somebody killed, or nobody saw the end of, is begun again.
-    let how = last.and_then(|s| s.ended).map(|ended| ended.how);
-    let how = how.filter(|how| matches!(how, records::How::Exited(_)));
-    Ok(how.map(TakenOver::Ended))
-}
-
-/// Why a session didn't succeed.
-struct Miss {
-    reason: String,
-    /// Another attempt would come to the same.
-    is_final: bool,
-}
-
-fn miss(how: records::How) -> Option<Miss> {
-    let is_missing = matches!(how, records::How::Exited(126 | 127));
-    (!how.succeeded()).then(|| Miss { reason: how.to_string(), is_final: is_missing })
 }

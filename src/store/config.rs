@@ -172,6 +172,20 @@ pub fn load(repo: &Repo) -> Result<ConfigFile> {
     parse(&config_path(repo)?)
 }
 
+/// As [`load`], unless the file is, byte for byte, what `before` holds.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_if_changed(repo: &Repo, before: Option<&[u8]>) -> Result<Option<(Vec<u8>, ConfigFile)>> {
+    let path = config_path(repo)?;
+    let bytes = fs::read(&path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    if before == Some(&bytes[..]) {
+        return Ok(None);
+    }
+    let file = parse_bytes(&path, &bytes)?;
+    Ok(Some((bytes, file)))
+}
+
 /// Changes the config file: `change` gets it as it is under both locks, and it is written if that succeeds.
 ///
 /// # Errors
@@ -202,9 +216,12 @@ fn config_path(repo: &Repo) -> Result<PathBuf> {
 }
 
 fn parse(path: &Path) -> Result<ConfigFile> {
-    let bytes = fs::read(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    parse_bytes(path, &fs::read(path).or_fatal(|| format!("could not read '{}'", path.display()))?)
+}
+
+fn parse_bytes(path: &Path, bytes: &[u8]) -> Result<ConfigFile> {
     let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
-    let file = gix::config::File::from_bytes_no_includes(&bytes, meta, Default::default());
+    let file = gix::config::File::from_bytes_no_includes(bytes, meta, Default::default());
     file.map(ConfigFile).or_fatal(|| format!("bad config file '{}'", path.display()))
 }
 

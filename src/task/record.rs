@@ -1,6 +1,7 @@
 //! A task's metadata: the typed form of `[task "<slug>"]` in git config.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
@@ -253,6 +254,26 @@ pub struct Tasks {
     pub all: Vec<Task>,
     /// A failure for each section that is a task but makes no sense.
     pub bad: Vec<(BString, Failure)>,
+}
+
+/// The tasks as they are now, for whoever asks again and again: the file is always read, and parsed only when it
+/// has changed.
+#[derive(Debug, Default)]
+pub struct Latest(Mutex<Option<(Vec<u8>, Arc<Tasks>)>>);
+
+impl Latest {
+    /// As [`Tasks::read`].
+    ///
+    /// # Errors
+    /// As [`Tasks::read`].
+    pub fn read(&self, repo: &Repo) -> Result<Arc<Tasks>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.as_ref().map(|(bytes, _)| &bytes[..]);
+        if let Some((bytes, file)) = config::load_if_changed(repo, before)? {
+            *known = Some((bytes, Arc::new(Tasks::of(&file))));
+        }
+        Ok(Arc::clone(&known.as_ref().expect("it was set just now, if it was not before").1))
+    }
 }
 
 impl Tasks {

@@ -16,8 +16,9 @@ use crate::duration;
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::interrupt;
 use crate::schedule::run::{self, Closed, Listener, Summary};
+use crate::schedule::run_past::Past;
 use crate::schedule::run_plan::{self, Plan};
-use crate::schedule::run_record::{Asked, Event, Limit, Outcome, Past, RunRecord, Stamped};
+use crate::schedule::run_record::{Asked, Event, Limit, Outcome, RunRecord, Stamped};
 use crate::task::settle;
 use crate::ui::board::Board;
 use crate::ui::table::{self, Cell};
@@ -85,7 +86,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let checks = plan.asked.integrate && cx.settings.integrate.checks.iter().any(|check| check.from_team);
     trust::require(cx, plan.runs_team_commands || checks || has_hooks(cx, plan.asked.integrate), None)?;
     let mut record = RunRecord::acquire(&state_dir)?;
-    if past.is_some() && RunRecord::past(&state_dir)? != past {
+    if past.is_some() && Past::last(&state_dir)? != past {
         return Err(Failure::fatal("another 'git task run' has just ended; look at what is left to do"));
     }
     interrupt::watch();
@@ -116,7 +117,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 
 /// What the last run left.
 fn resumable(state_dir: &Path) -> Result<Past> {
-    RunRecord::past(state_dir)?.ok_or_else(|| {
+    Past::last(state_dir)?.ok_or_else(|| {
         Failure::fatal("there is no run to resume").hint("taskResume", "Begin one with 'git task run'.")
     })
 }

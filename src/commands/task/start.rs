@@ -12,6 +12,7 @@ use crate::error::{EXIT_DONE, Failure, Result};
 use crate::schedule::command::{self, Chosen};
 use crate::schedule::process::{cannot_run, find_program};
 use crate::schedule::session::{self, Launch};
+use crate::task::record::Latest;
 use crate::task::{Task, settle};
 
 /// Start a session: a command that works on a task, in its worktree
@@ -57,6 +58,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         shown,
         vars: Vec::new(),
         at_most: args.background.then_some(limit),
+        tasks: &Latest::default(),
     };
     if args.background {
         let live = session::background(&desk, &launch)?;

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod publish;
 pub mod pushing;
 pub mod rebuild;
+pub mod rehearse;
 pub mod scope;
 pub mod select;
 pub mod suggest;

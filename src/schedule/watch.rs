@@ -217,6 +217,7 @@ impl Fingerprint {
         for (name, sight) in &seen.tasks {
             paths.push(session::dir(&repo.state_dir(), name).join("running"));
             paths.extend(["refs/heads", "refs/remotes"].map(|dir| common.join(dir).join(&sight.branch)));
+            paths.extend(sight.base.iter().map(|base| common.join("refs/heads").join(base)));
         }
         let one = |path: &PathBuf| {
             let meta = fs::metadata(path).ok()?;

@@ -153,3 +153,68 @@ fn what_becomes_ready_lands_and_what_conflicts_or_fails_is_left_out() {
     );
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn what_becomes_ready_is_checked_as_merged_and_a_failure_is_kept() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let ran = sandbox.home().join("ran");
+    let check = format!("echo \"$GIT_TASK\" >>'{}'; test ! -e left -o ! -e right", ran.display());
+    sandbox.git(&dir, ["config", "integrate.check", &check]).ok();
+    sandbox.write(
+        &dir,
+        ".config/git-parallel.toml",
+        "[[on]]\nevent = \"failed\"\nrun = \"echo $GIT_TASK >failed\"\n",
+    );
+    sandbox.git(&dir, ["add", "."]).ok();
+    sandbox.git(&dir, ["commit", "-q", "-m", "Team"]).ok();
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    let ready = |name: &str, file: &str| {
+        let path = sandbox.task(&dir, ["add", name]).ok().path();
+        sandbox.commit(&path, file, name, name);
+        path
+    };
+    let main = sandbox.commit_id(&dir, "main");
+    let (left, clash) = (ready("left", "left"), ready("clash", "left"));
+    // Each of the two passes alone: only the merged result fails.
+    let right = ready("right", "right");
+    let mut watching = Watching::start(&sandbox, &dir, &[]);
+    sandbox.task(&left, ["ready"]).ok();
+    watching.until("task 'left' passes the checks when merged into 'main'");
+    sandbox.task(&clash, ["ready"]).ok();
+    watching.until("task 'left' can't be merged into 'main': it conflicts");
+    sandbox.task(&clash, ["reopen"]).ok();
+    sandbox.task(&right, ["ready"]).ok();
+    watching.until(&format!("task 'right' fails when merged into 'main': its check failed: {check}"));
+    watching.until("task 'right' is blocked");
+    assert_eq!(sandbox.commit_id(&dir, "main"), main, "nothing is published");
+    assert_eq!(std::fs::read_to_string(dir.join("failed")).unwrap(), "right\n");
+    let list = sandbox.task(&dir, ["list", "right"]).ok().stdout;
+    assert!(list.contains("blocked: its check failed: echo"), "{list}");
+
+    // An integration that waits for somebody is not disturbed.
+    let bad = ready("bad", "bad");
+    sandbox.git(&dir, ["config", "integrate.check", "test ! -e bad"]).ok();
+    watching.until("task 'left' passes the checks when merged into 'main'");
+    assert_eq!(watching.end(&sandbox, "TERM"), 130);
+    sandbox.task(&bad, ["ready"]).ok();
+    sandbox.integrate(&dir, ["bad"]).fails(1);
+    let before = sandbox.integrate(&dir, ["--status"]).stdout;
+    let mut again = Watching::start(&sandbox, &dir, &[]);
+    again.until("task 'left' is ready");
+    sandbox.task(&dir, ["block", "clash"]).ok();
+    again.until("task 'clash' is blocked");
+    assert_eq!(again.end(&sandbox, "TERM"), 130);
+    assert_eq!(sandbox.integrate(&dir, ["--status"]).stdout, before);
+    sandbox.integrate(&dir, ["--abort"]).ok();
+
+    // What has passed is remembered.
+    std::fs::remove_file(&ran).unwrap();
+    sandbox.git(&dir, ["config", "integrate.check", &check]).ok();
+    // Not by way of git, which puts a directory of its own first in PATH: a check could come to something else there.
+    Run::of(sandbox.command(&dir, "git-integrate").arg("left"), b"")
+        .ok()
+        .says("has passed on this tree before");
+    assert!(!ran.exists());
+    assert_sound(&sandbox, &dir);
+}

@@ -148,7 +148,9 @@ impl<'a, 'b> Execution<'a, 'b> {
     /// As [`Execution::start`]; or if it did not stop at a task.
     pub fn skip(mut self) -> Result<Report> {
         let at = self.journal.stopped.clone().filter(|_| self.journal.phase == Phase::Stopped);
-        let Some((slug, _)) = at else {
+        // Any task may be what keeps the target from moving, or none.
+        let Some((slug, _)) = at.filter(|(_, cause)| !matches!(cause, Cause::Publish | Cause::Interrupted))
+        else {
             return Err(Failure::fatal(format!(
                 "the integration into '{}' has not stopped at a task",
                 self.place.name()

@@ -331,3 +331,19 @@ fn a_later_phase_is_left_out_with_what_is_skipped() {
     assert_eq!(subjects(&sandbox, &dir, "main"), "Merge task 'c'\nBegin\n");
     over(&sandbox, &dir);
 }
+
+#[test]
+fn what_keeps_the_target_from_moving_is_no_task_to_skip() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    for name in ["a", "b"] {
+        ready(&sandbox, &dir, name, name, "1\n");
+    }
+    sandbox.write(&dir, "a", "mine\n");
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(1).does_not_say("--skip");
+    sandbox.integrate(&dir, ["--skip"]).fails(128).says("has not stopped at a task");
+    std::fs::remove_file(dir.join("a")).unwrap();
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    assert_eq!(subjects(&sandbox, &dir, "main"), "Merge task 'b'\nMerge task 'a'\nBegin\n");
+    over(&sandbox, &dir);
+}

@@ -198,10 +198,14 @@ fn stopped(cx: &Cx, name: &str, stop: &Stop) {
         Cause::Interrupted => ("interrupted".to_owned(), "Go on".to_owned()),
     };
     cx.ui.failure(&crate::error::Failure::negative(what));
+    let skip = match stop.cause {
+        Cause::Conflict | Cause::Merge | Cause::Check => " leave the task out with 'git integrate --skip',\n",
+        Cause::Publish | Cause::Interrupted => "\n",
+    };
     cx.ui.hint(&Hint {
         key: "integrateStopped",
         text: format!(
-            "{next}, then 'git integrate --continue'; leave the task out with 'git integrate --skip',\n\
+            "{next}, then 'git integrate --continue';{skip}\
              or give up with 'git integrate --abort'. Nothing has landed."
         ),
     });

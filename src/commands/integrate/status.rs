@@ -68,7 +68,9 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
             if let Some(worktree) = &worktree {
                 cx.print(format!("  private worktree: {}", worktree.display()))?;
             }
-            cx.print("  (use \"git integrate --continue\", \"--skip\" or \"--abort\")")?;
+            let at_task = at.is_some_and(|(_, cause)| !matches!(cause, Cause::Publish | Cause::Interrupted));
+            let skip = if at_task { ", \"--skip\"" } else { "" };
+            cx.print(format!("  (use \"git integrate --continue\"{skip} or \"--abort\")"))?;
         }
     }
     if args.json {

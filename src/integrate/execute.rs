@@ -1,7 +1,7 @@
 //! Carrying a train out: built in the private worktree car by car, checked, published, tidied up.
 //!
 //! The journal is written before anything is done and whenever it stops. What is done already is not taken from
-//! it, but from what the private worktree and the references hold: see [`rebuild`](super::rebuild).
+//! it, but from what the private worktree and the references hold: see [`rebuild`].
 
 use gix::ObjectId;
 

@@ -6,7 +6,7 @@
 //!   and then executes the command in its own place. If the one who starts it dies before, the command never runs.
 //!   Thus nothing ever runs that is not on record.
 //!
-//! Both are this program itself, called with [`MARK`] and words that no user types.
+//! Both are this program itself, called with `MARK` and words that no user types.
 
 #![expect(clippy::disallowed_methods, reason = "sessions are started here")]
 

@@ -31,7 +31,7 @@ pub struct Args {
     /// The new task's branch; one that exists is taken over as it is
     #[arg(short, long, value_name = "branch", requires = "task")]
     pub branch: Option<String>,
-    /// Who has it [default: user@host:process]
+    /// Who has it (by default user@host:process)
     #[arg(long, value_name = "who")]
     pub holder: Option<String>,
     /// The lease ends by itself after this time

@@ -229,11 +229,7 @@ fn repository() -> Option<Repo> {
 fn tasks(states: &[State], given: &[OsString]) -> Vec<CompletionCandidate> {
     let Some(repo) = repository() else { return Vec::new() };
     let is_new = |task: &Task| !given.iter().any(|word| word == task.slug.as_str());
-    let wanted = Tasks::read(&repo)
-        .unwrap_or_default()
-        .all
-        .into_iter()
-        .filter(|t| states.contains(&t.state) && is_new(t));
+    let wanted = Tasks::as_opened(&repo).all.into_iter().filter(|t| states.contains(&t.state) && is_new(t));
     wanted.map(|task| CompletionCandidate::new(task.slug.as_str()).help(Some(about(&task).into()))).collect()
 }
 
@@ -273,7 +269,7 @@ fn all_slots() -> Vec<Slot> {
 }
 
 fn kinds() -> Vec<CompletionCandidate> {
-    let tasks = repository().and_then(|repo| Tasks::read(&repo).ok()).unwrap_or_default().all;
+    let tasks = repository().map(|repo| Tasks::as_opened(&repo)).unwrap_or_default().all;
     let mut kinds: Vec<String> = tasks.into_iter().filter_map(|t| t.kind).collect();
     kinds.sort();
     kinds.dedup();

@@ -16,6 +16,28 @@ const FORMS: &[(&str, &[&str])] = &[
     ("git task add", &["[<options>] <task>...", "[<options>] --from <plan.toml>"]),
 ];
 
+/// What people type who know other tools, and what it is called here.
+const ELSEWHERE: &[(&str, &[&str], &str)] = &[
+    ("git-task", &["new", "create", "begin"], "git task add"),
+    ("git-task", &["remove", "delete", "del", "drop"], "git task rm"),
+    ("git-task", &["ls", "status", "st"], "git task list"),
+    ("git-task", &["info", "view"], "git task show"),
+    ("git-task", &["cd", "goto", "switch", "checkout", "open"], "git task shell"),
+    ("git-task", &["done", "finish", "close", "complete"], "git task ready"),
+    ("git-task", &["merge", "integrate", "land", "submit"], "git integrate"),
+    ("git-task", &["update", "rebase", "pull"], "git task sync"),
+    ("git-task", &["undo", "undelete", "recover"], "git task restore"),
+    ("git-task", &["exec", "foreach"], "git task run"),
+    ("git-task", &["fix", "doctor"], "git task repair"),
+    ("git-task", &["claim"], "git pool claim"),
+    ("git-pool", &["ls", "status", "show"], "git pool list"),
+    ("git-pool", &["get", "take", "acquire", "lease", "add"], "git pool claim"),
+    ("git-pool", &["return", "free", "put", "give"], "git pool release"),
+    ("git-pool", &["rm", "remove", "delete", "destroy"], "git pool drain"),
+    ("git-pool", &["create", "new", "setup"], "git pool init"),
+    ("git-pool", &["sync", "update", "refill"], "git pool fill"),
+];
+
 /// What clap doesn't do by itself: `-h` and `--help` apart, `--no-` for every switch, git's form of usage.
 ///
 /// `path` is how the command is called: `git task`, `git task add`.
@@ -116,8 +138,12 @@ pub fn complaint(error: &Error, program: &Command, args: &[OsString]) -> String 
     let what = match error.kind() {
         ErrorKind::UnknownArgument => unknown(error),
         ErrorKind::InvalidSubcommand => {
-            let name = quoted(&text(error, ContextKind::InvalidSubcommand));
-            format!("unknown subcommand: {name}{}", suggestion(error, ContextKind::SuggestedSubcommand))
+            let name = text(error, ContextKind::InvalidSubcommand);
+            let near = match elsewhere(program.get_name(), &name) {
+                Some(ours) => format!(" (did you mean '{ours}'?)"),
+                None => suggestion(error, ContextKind::SuggestedSubcommand),
+            };
+            format!("unknown subcommand: {}{near}", quoted(&name))
         }
         ErrorKind::MissingRequiredArgument => {
             format!("missing argument: {}", text(error, ContextKind::InvalidArg).replace(", ", " "))
@@ -131,7 +157,7 @@ pub fn complaint(error: &Error, program: &Command, args: &[OsString]) -> String 
             empty if empty.is_empty() => format!("{} requires a value", option(error)),
             value => {
                 let known = text(error, ContextKind::ValidValue);
-                format!("{} is none of {known}", quoted(&value))
+                format!("{} is not one of {known}", quoted(&value))
             }
         },
         // The only values that are parsed here are numbers.
@@ -143,6 +169,11 @@ pub fn complaint(error: &Error, program: &Command, args: &[OsString]) -> String 
         }
     };
     format!("{what}\nusage: {usage}")
+}
+
+fn elsewhere(program: &str, name: &str) -> Option<&'static str> {
+    let known = ELSEWHERE.iter().find(|(of, names, _)| *of == program && names.contains(&name));
+    known.map(|(_, _, ours)| *ours)
 }
 
 fn unknown(error: &Error) -> String {
@@ -209,7 +240,22 @@ fn text(error: &Error, kind: ContextKind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::ELSEWHERE;
     use crate::cli::Program;
+
+    #[test]
+    fn words_of_elsewhere_lead_to_what_exists() {
+        let programs = [Program::Task, Program::Pool, Program::Integrate].map(Program::command);
+        let find = |name: &str| programs.iter().find(|p| p.get_name() == name).expect(name);
+        for (program, names, ours) in ELSEWHERE {
+            for name in *names {
+                assert!(find(program).find_subcommand(name).is_none(), "{name} is a subcommand itself");
+            }
+            let mut words = ours.split(' ').skip(1);
+            let target = find(&format!("git-{}", words.next().expect("git has a subcommand")));
+            assert!(words.all(|word| target.find_subcommand(word).is_some()), "{ours}");
+        }
+    }
 
     #[test]
     fn help_is_worded_as_gits() {

@@ -54,7 +54,7 @@ pub fn keep(desk: &Desk<'_>, slot: &str, worktree: &Worktree) -> Result<String> 
     match retry(desk.settings.lock_timeout, || trash::keep(desk.repo, &removal))? {
         Kept::InTrash { lost, .. } => {
             for name in lost {
-                desk.observer.warn(&format!("not kept: '{}' is no file", name.display()));
+                desk.observer.warn(&format!("not kept: '{}' is not a file", name.display()));
             }
             Ok(name)
         }

@@ -48,7 +48,7 @@ pub struct ConfigFile(gix::config::File);
 impl ConfigFile {
     /// All `[<section> "…"]` in file order, one for each name.
     pub fn sections(&self, section: &str) -> Vec<Section> {
-        collect_sections(&self.0, section)
+        collect_sections(&self.0, section, |_| true)
     }
 
     /// One `[<section> "<name>"]`, if it exists.
@@ -143,11 +143,26 @@ fn is_bare(section: &gix::config::file::SectionMut<'_>) -> bool {
     text.lines().skip(1).all(|line| line.trim().is_empty())
 }
 
-fn collect_sections(file: &gix::config::File, section: &str) -> Vec<Section> {
+/// All `[<section> "…"]` of the repository's config file as it was when the repository was opened: for whoever
+/// only looks, and in a hurry, since that file has been read and parsed then.
+pub fn sections_as_opened(repo: &Repo, section: &str) -> Vec<Section> {
+    let gix = repo.gix();
+    let is_local = |meta: &gix::config::file::Metadata| meta.source == gix::config::Source::Local;
+    collect_sections(gix.config_snapshot().plumbing(), section, is_local)
+}
+
+fn collect_sections(
+    file: &gix::config::File,
+    section: &str,
+    is_wanted: impl Fn(&gix::config::file::Metadata) -> bool,
+) -> Vec<Section> {
     let mut found: Vec<Section> = Vec::new();
     let mut place = std::collections::HashMap::new();
     for part in file.sections_by_name(section).into_iter().flatten() {
         let Some(name) = part.header().subsection_name() else { continue };
+        if !is_wanted(part.meta()) {
+            continue;
+        }
         let at = *place.entry(name.to_owned()).or_insert_with(|| {
             found.push(Section { name: name.to_owned(), values: Vec::new() });
             found.len() - 1

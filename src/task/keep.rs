@@ -48,7 +48,7 @@ pub fn keep(
         Kept::NeedsDirectory(inside) => inside,
         Kept::InTrash { lost, .. } => {
             for name in lost {
-                desk.observer.warn(&format!("not kept: '{}' is no file", name.display()));
+                desk.observer.warn(&format!("not kept: '{}' is not a file", name.display()));
             }
             return Ok(false);
         }

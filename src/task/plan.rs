@@ -185,7 +185,7 @@ fn links(
             let guess =
                 twin.map_or(String::new(), |index| format!(" (did you mean '{}'?)", names.order[index]));
             let message = format!(
-                "task '{}' comes after '{name}', which is no task of the plan or of the repository{guess}",
+                "task '{}' comes after '{name}', which is not a task of the plan or of the repository{guess}",
                 task.name.get_ref()
             );
             return Err(source.refuse(offset, message));

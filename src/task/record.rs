@@ -286,6 +286,11 @@ impl Tasks {
         Ok(Self::of(&config::load(repo)?))
     }
 
+    /// The tasks as they were when the repository was opened, for whoever only looks, and in a hurry.
+    pub fn as_opened(repo: &Repo) -> Self {
+        Self::from_sections(config::sections_as_opened(repo, "task"))
+    }
+
     /// The tasks in the config file as it is now.
     pub fn of(file: &ConfigFile) -> Self {
         Self::from_sections(file.sections("task"))
@@ -321,8 +326,22 @@ impl Tasks {
         if let Some((_, failure)) = self.bad.iter().find(|(n, _)| n == name.as_bytes()) {
             return Err(Failure::fatal(failure.message()));
         }
-        Err(Failure::fatal(format!("no such task: '{shown}'"))
-            .hint("taskUnknown", "See 'git task list --all' for the tasks there are."))
+        let mut advice = "See 'git task list --all' for the tasks there are.".to_owned();
+        if let Some(near) = self.near(name) {
+            advice = format!("{near}\n{advice}");
+        }
+        Err(Failure::fatal(format!("no such task: '{shown}'")).hint("taskUnknown", advice))
+    }
+
+    /// What may be meant by a name that no task has.
+    fn near(&self, name: &str) -> Option<String> {
+        let of_branch = |task: &&Task| matches!(&task.branch, Branch::Own(branch) if branch == name);
+        if let Some(task) = self.all.iter().find(of_branch) {
+            return Some(format!("That is the branch of task '{}'.", task.slug));
+        }
+        let likeness = |task: &Task| strsim::normalized_damerau_levenshtein(task.slug.as_str(), name);
+        let nearest = self.all.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(nearest) > 0.7).then(|| format!("Did you mean '{}'?", nearest.slug))
     }
 }
 

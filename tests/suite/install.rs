@@ -72,7 +72,7 @@ fn a_shell_gets_its_file_on_standard_output() {
     sandbox
         .task(sandbox.path(""), ["completion", "tcsh"])
         .fails(129)
-        .says("`tcsh' is none of bash, zsh, fish");
+        .says("`tcsh' is not one of bash, zsh, fish");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn one_file_after_the_other_and_one_answer_taken_back() {
     pty.expect("1 of 3: modify/delete: gone").expect("gone deleted in bug-login and modified in main");
     pty.expect("1  main: keep it").expect("2  bug-login: delete it").expect("1/3 gone [1,2,d,s,q,a]");
     pty.send("d\r").expect("main changed:").expect("-5").expect("+x").expect("bug-login deleted it");
-    pty.expect("1/3 gone").send("zzz\r").expect("'zzz' is none of 1,2,d,s,q,a.");
+    pty.expect("1/3 gone").send("zzz\r").expect("'zzz' is not one of 1,2,d,s,q,a.");
     pty.expect("1/3 gone").send("\r").expect("Answer with one of");
     pty.expect("1/3 gone").send("2\r");
     pty.expect("2 of 3: binary: b.png")
@@ -229,7 +229,7 @@ fn what_was_done_by_hand_is_seen() {
     pty.expect("The file in the worktree holds no markers.").expect("+mine").expect("1/1 f").send("f\r");
     // Added with its markers.
     pty.expect("'g' still holds a conflict marker in line 5").expect("Go on? [d,u,s,q,a]").send("y\r");
-    pty.expect("is none of").expect("Go on?").send("q\r");
+    pty.expect("is not one of").expect("Go on?").send("q\r");
     assert_eq!(pty.wait(), 10);
     assert_eq!(std::fs::read_to_string(worktree.join("f")).unwrap(), "mine\n");
 }

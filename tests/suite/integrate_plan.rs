@@ -243,6 +243,7 @@ fn names_that_are_not_ready_are_refused_with_the_reason() {
     ] {
         refuses(&sandbox, &dir, &[name], 128, message);
     }
+    sandbox.integrate(&dir, ["continue"]).fails(128).says("hint: Did you mean 'git integrate --continue'?");
     // Nothing is ready: no failure, and one line that says so.
     for (args, name) in [(&[][..], ""), (&["--into", "main"], " for 'main'")] {
         let run = sandbox.integrate(&dir, ["-n"].iter().chain(args)).ok().prints("");

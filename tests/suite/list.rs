@@ -163,6 +163,13 @@ fn finished_tasks_are_left_out_unless_asked_for() {
     assert_eq!(list(&["--state", "dropped", "--state", "open"]), "a open\nb dropped\n");
     assert_eq!(list(&["b"]), "b dropped\n");
     sandbox.refuses(&dir, ["list", "nobody"], 128, "no such task: 'nobody'");
+    sandbox.task(&dir, ["add", "bug-login", "--type", "fix"]).ok();
+    let near = |name: &str, hint: &str| {
+        let run = sandbox.refuses(&dir, ["show", name], 128, &format!("no such task: '{name}'"));
+        run.says(&format!("hint: {hint}\n"));
+    };
+    near("bug-lgoin", "Did you mean 'bug-login'?");
+    near("fix/bug-login", "That is the branch of task 'bug-login'.");
     sandbox.refuses(&dir, ["list", "--state", "odd"], 129, "unknown state 'odd'").says("integrated");
 }
 

@@ -127,7 +127,7 @@ fn what_is_no_slot_or_not_held_is_refused() {
     for what in ["nope", "2", "plain", plain.to_str().unwrap(), dir.to_str().unwrap()] {
         let run = sandbox.pool(&dir, ["release", what]).fails(128);
         run.assert_one_error();
-        assert!(run.stderr.contains("is no slot"), "{run}");
+        assert!(run.stderr.contains("is not a slot"), "{run}");
     }
     sandbox.pool(&dir, ["release"]).fails(129).says("which slot?");
     sandbox.pool(&dir, ["release", "1"]).fails(1).says("nobody holds it");

@@ -9,6 +9,8 @@ fn what_makes_no_sense_is_said_as_git_says_it() {
     for (args, error, usage) in [
         (&["xyzzy"][..], "unknown subcommand: `xyzzy'", "git task [<options>]"),
         (&["lst"], "unknown subcommand: `lst' (did you mean `list'?)", "git task [<options>]"),
+        (&["remove"], "unknown subcommand: `remove' (did you mean 'git task rm'?)", "git task [<options>]"),
+        (&["merge", "x"], "unknown subcommand: `merge' (did you mean 'git integrate'?)", ""),
         (&["list", "--nonsense"], "unknown option `nonsense'", "git task list [<options>] [<task>...]"),
         (
             &["list", "--porcelian"],

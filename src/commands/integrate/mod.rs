@@ -15,13 +15,14 @@ pub mod undo;
 pub use args::Args;
 
 use crate::commands::{Cx, Reporter};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::integrate::conflict::Resolver;
 use crate::integrate::execute::{Execution, Report};
 use crate::integrate::journal::{Journal, Phase};
 use crate::integrate::place::Place;
 use crate::integrate::plan::Request;
 use crate::integrate::workshop::Workshop;
+use crate::task::record::Tasks;
 use dialogue::Dialogue;
 
 /// Runs it.
@@ -30,11 +31,23 @@ use dialogue::Dialogue;
 /// If the whole is refused; nothing is touched then.
 pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     args.require_sense()?;
+    require_no_action_among_names(cx, args)?;
     match args.action() {
         None if args.dry_run => preview::run(cx, args),
         None => start::run(cx, args),
         Some(action) => resume::run(cx, args, action),
     }
+}
+
+/// `git integrate continue` is neither a task nor the option that was meant.
+fn require_no_action_among_names(cx: &Cx, args: &Args) -> Result<()> {
+    const ACTIONS: [&str; 6] = ["continue", "skip", "abort", "quit", "status", "undo"];
+    let [word] = args.tasks.as_slice() else { return Ok(()) };
+    if !ACTIONS.contains(&word.as_str()) || Tasks::read(&cx.repo)?.find(word).is_some() {
+        return Ok(());
+    }
+    Err(Failure::fatal(format!("no such task: '{word}'"))
+        .hint("integrateOption", format!("Did you mean 'git integrate --{word}'?")))
 }
 
 /// Goes on with an integration that was cut off while it was built, if one into this target was. One that has

@@ -32,6 +32,6 @@ pub fn require(cx: &Cx, named: Option<&str>) -> Result<Slot> {
         return pool.require(name).cloned();
     }
     let shown = escape_controls(name.as_bytes());
-    Err(Failure::fatal(format!("'{shown}' is no slot, no path of one, and no task that has one"))
+    Err(Failure::fatal(format!("'{shown}' is not a slot, the path of one, or a task that has one"))
         .hint("poolUnknown", "See 'git pool list' for the slots there are."))
 }

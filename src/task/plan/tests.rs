@@ -84,7 +84,7 @@ fn mistakes_are_located() {
         ),
         (
             "[[task]]\nname = 'a'\nafter = [\n  'old',\n  'desing',\n]",
-            "plan.toml:5: task 'a' comes after 'desing', which is no task of the plan or of the repository",
+            "plan.toml:5: task 'a' comes after 'desing', which is not a task of the plan or of the repository",
         ),
         ("[[task]]\nname='a'\n[[task]]\nname='b'\nafter=['A']", "repository (did you mean 'a'?)"),
         ("[[task]]\nname = 'a'\nafter = ['..']", "plan.toml:3: '..' is not a valid task name"),

@@ -124,7 +124,7 @@ impl Menu {
         match (whole, begun.as_slice()) {
             (Some(item), _) => Ok(item.choice),
             (None, [item]) => Ok(item.choice),
-            _ => Err(format!("'{}' is none of {}.", escape_controls(typed.as_bytes()), self.keys())),
+            _ => Err(format!("'{}' is not one of {}.", escape_controls(typed.as_bytes()), self.keys())),
         }
     }
 }

@@ -13,7 +13,7 @@ use snapbox::assert::{Action, Assert};
 use crate::support::{Run, Sandbox};
 
 /// How many blocks of the README are run.
-const BLOCKS: usize = 6;
+const BLOCKS: usize = 7;
 
 #[test]
 fn the_readme_is_true() {

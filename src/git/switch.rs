@@ -68,8 +68,8 @@ impl Repo {
             _ => from.to_string(),
         };
         let reason = format!("checkout: moving from {was} to {target}");
-        if self.writes_refs_itself() {
-            return self.write_head(&worktree.git_dir, from, to, at, &reason);
+        if let Some(who) = self.configured_committer().filter(|_| self.writes_refs_itself()) {
+            return self.write_head(&worktree.git_dir, from, to, at, &who, &reason);
         }
         let git = git_in(worktree);
         let cmd = match to {
@@ -79,6 +79,15 @@ impl Repo {
         cmd.run().map(drop)
     }
 
+    /// Name, address and time for a reflog. None if the user has configured nobody: what git then makes up of the
+    /// account and the machine is its own affair.
+    fn configured_committer(&self) -> Option<Vec<u8>> {
+        let gix = self.gix();
+        let mut line = Vec::new();
+        gix.committer()?.ok()?.trim().write_to(&mut line).ok()?;
+        Some(line)
+    }
+
     /// See `create_symref_lock()` and `files_log_ref_write()` in git's refs/files-backend.c.
     fn write_head(
         &self,
@@ -86,6 +95,7 @@ impl Repo {
         from: ObjectId,
         to: &Head,
         at: ObjectId,
+        who: &[u8],
         reason: &str,
     ) -> Result<()> {
         let text = match to {
@@ -98,7 +108,7 @@ impl Repo {
         let mut file = created.or_fatal(|| format!("cannot lock ref 'HEAD': Unable to create '{shown}'"))?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         let logged = written.or_fatal(|| format!("could not write '{shown}'")).and_then(|()| {
-            self.log_head(git_dir, from, at, reason)?;
+            self.log_head(git_dir, from, at, who, reason)?;
             fs::rename(&lock, &head).or_fatal(|| format!("could not write '{}'", head.display()))
         });
         if logged.is_err() {
@@ -108,7 +118,7 @@ impl Repo {
     }
 
     /// A line in the reflog, if there is one or git would begin one.
-    fn log_head(&self, git_dir: &Path, from: ObjectId, to: ObjectId, reason: &str) -> Result<()> {
+    fn log_head(&self, git_dir: &Path, from: ObjectId, to: ObjectId, who: &[u8], reason: &str) -> Result<()> {
         let path = git_dir.join("logs/HEAD");
         let gix = self.gix();
         let config = gix.config_snapshot();
@@ -120,17 +130,7 @@ impl Repo {
         if !wanted && !path.exists() {
             return Ok(());
         }
-        let who = match gix.committer() {
-            Some(who) => {
-                let who = who.or_fatal(|| "bad identity")?;
-                let mut line = Vec::new();
-                who.trim().write_to(&mut line).or_fatal(|| "bad identity")?;
-                line
-            }
-            None => self.git().cmd(["var", "GIT_COMMITTER_IDENT"]).run()?.trim_end().to_vec(),
-        };
-        let line =
-            [format!("{from} {to} ").as_bytes(), who.as_slice(), b"\t", reason.as_bytes(), b"\n"].concat();
+        let line = [format!("{from} {to} ").as_bytes(), who, b"\t", reason.as_bytes(), b"\n"].concat();
         let failed = || format!("could not append to '{}'", path.display());
         fs::create_dir_all(git_dir.join("logs")).or_fatal(failed)?;
         let mut file = OpenOptions::new().append(true).create(true).open(&path).or_fatal(failed)?;

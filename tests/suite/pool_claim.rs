@@ -385,3 +385,28 @@ fn where_nothing_is_to_be_asked_git_only_makes_the_branch() {
     assert!(asked.iter().any(|argv| argv.contains("symbolic-ref")), "{asked:?}");
     sandbox.task(&dir, ["list", "y", "--format=%(base)"]).ok().prints("refs/heads/main\n");
 }
+
+#[test]
+fn nobody_need_have_a_name() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    // As on a machine without a name of its own, where git can make nothing up.
+    sandbox.git(&dir, ["config", "user.useConfigOnly", "true"]).ok();
+    let nameless = |line: &str| {
+        let mut command = sandbox.command(&dir, "sh");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env_remove(format!("GIT_{who}_NAME")).env_remove(format!("GIT_{who}_EMAIL"));
+        }
+        Run::of(command.args(["-c", line]), b"")
+    };
+    nameless("git commit --allow-empty -m x").fails(128);
+    let path = nameless("git task add x").ok().path();
+    assert_eq!(path, sandbox.path("repo-worktrees/pool-1"));
+    sandbox.write(&path, "new.txt", "work\n");
+    nameless("git task rm -f x").ok();
+    let path = nameless("git task restore x").ok().path();
+    assert_eq!(std::fs::read_to_string(path.join("new.txt")).unwrap(), "work\n");
+    nameless("git pool claim --no-refill").ok();
+    nameless("git pool release 1").ok();
+    assert_sound(&sandbox, &dir);
+}

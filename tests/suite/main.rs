@@ -24,6 +24,7 @@ mod generated;
 mod harness;
 mod hostile;
 mod install;
+mod instructions;
 mod integrate_conflicts;
 mod integrate_crash;
 mod integrate_equals;

@@ -5,36 +5,9 @@
 #
 # FILES, ROUNDS, SLOTS, OPERATIONS and PROCESSES change the sizes. Needs bash and git. Everything is made in a
 # temporary directory.
-set -euo pipefail
-export LC_ALL=C
-here=$(cd "$(dirname "$0")/.." && pwd)
-export PATH="$here/target/release:$PATH"
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
-for who in AUTHOR COMMITTER; do export GIT_${who}_NAME=bench GIT_${who}_EMAIL=bench@localhost; done
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/common.sh"
 rounds=${ROUNDS:-9}
 
-# A repository of $2 files of 1 to 4 KiB, 100 in each directory.
-repository() {
-    git init -q -b main "$1"
-    awk -v files="$2" 'BEGIN {
-        print "commit refs/heads/main\ncommitter b <b@localhost> 1700000000 +0000\ndata 5\nfirst"
-        for (i = 0; i < files; i++) {
-            text = ""
-            for (line = 0; line <= i % 50 + 20; line++) text = text "line " line " of file " i " with some words in it\n"
-            printf "M 100644 inline d%d/f%d.txt\ndata %d\n%s\n", i / 100, i, length(text), text
-        }
-    }' | git -C "$1" fast-import --quiet
-    git -C "$1" reset -q --hard
-    git -C "$1" config gc.auto 0
-}
-
-now() { date +%s%N; }
-# Runs "$@" and adds its time in ns to the file $out.
-timed() { local out=$1 from; shift; from=$(now); "$@" >/dev/null 2>&1 || echo "failed: $*" >&2; echo $(($(now) - from)) >>"$out"; }
-median() { sort -n "$1" | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}'; }
-ms() { awk -v n="$1" 'BEGIN {printf "%.1f", n/1e6}'; }
 row() { printf '%-58s %9s ms %9s ms   %s / 1\n' "$1" "$(ms "$2")" "$(ms "$3")" "$(awk -v a="$3" -v b="$2" 'BEGIN {printf "%.2f", a/b}')"; }
 
 floor() { git update-ref "refs/heads/$1" HEAD && git -C "$2" symbolic-ref HEAD "refs/heads/$1"; }

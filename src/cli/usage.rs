@@ -30,6 +30,8 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("git-task", &["exec", "foreach"], "git task run"),
     ("git-task", &["fix", "doctor"], "git task repair"),
     ("git-task", &["claim"], "git pool claim"),
+    ("git-task", &["help"], "git help task"),
+    ("git-pool", &["help"], "git help pool"),
     ("git-pool", &["ls", "status", "show"], "git pool list"),
     ("git-pool", &["get", "take", "acquire", "lease", "add"], "git pool claim"),
     ("git-pool", &["return", "free", "put", "give"], "git pool release"),
@@ -251,7 +253,7 @@ mod tests {
             for name in *names {
                 assert!(find(program).find_subcommand(name).is_none(), "{name} is a subcommand itself");
             }
-            let mut words = ours.split(' ').skip(1);
+            let mut words = ours.split(' ').skip(1).skip_while(|word| *word == "help");
             let target = find(&format!("git-{}", words.next().expect("git has a subcommand")));
             assert!(words.all(|word| target.find_subcommand(word).is_some()), "{ours}");
         }

@@ -74,7 +74,15 @@ pub fn leader(dir: &Path, argv: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
 }
 
 fn ourselves() -> Result<Command> {
-    Ok(Command::new(std::env::current_exe().or_fatal(|| "cannot find this program")?))
+    // An update may have replaced the file meanwhile, and what it has now may be told in other words: a run goes
+    // on with the program that it is. See proc_pid_exe(5).
+    let running = Path::new("/proc/self/exe");
+    let mut command = match cfg!(target_os = "linux") && running.exists() {
+        true => Command::new(running),
+        false => Command::new(std::env::current_exe().or_fatal(|| "cannot find this program")?),
+    };
+    command.arg0("git-task");
+    Ok(command)
 }
 
 /// Starts the leader of a session, puts it on record and lets it go on. The record's process is then set.

@@ -111,6 +111,20 @@ fn a_session_that_fails_is_tried_again() {
 }
 
 #[test]
+fn a_run_goes_on_when_an_update_has_replaced_the_program() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "-q", "a", "b"]).ok();
+    let program = sandbox.home().join("git-task");
+    std::fs::copy(env!("CARGO_BIN_EXE_git-task"), &program).unwrap();
+    let mut run = sandbox.command(&dir, program.to_str().unwrap());
+    run.args(["run", "--json", "-j1", "--", "rm", "-f"]).arg(&program);
+    let run = Run::of(&mut run, b"").ok();
+    assert!(!program.exists());
+    assert_eq!(outcomes(&run), ["a succeeded", "b succeeded"]);
+}
+
+#[test]
 fn there_is_one_run_at_a_time() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

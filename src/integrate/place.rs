@@ -108,6 +108,18 @@ impl Place {
         })
     }
 
+    /// Takes the lock of this target, unless somebody holds it.
+    ///
+    /// # Errors
+    /// If the file can't be made or locked.
+    pub fn try_lock(&self) -> Result<Option<FileLock>> {
+        let taken = FileLock::acquire(&self.dir.join("lock"), std::time::Duration::ZERO)?.ok();
+        if let Some(held) = &taken {
+            self.sweep(held);
+        }
+        Ok(taken)
+    }
+
     /// Whether an integration of this target runs now. If not, what killed ones left is swept.
     pub fn is_running(&self) -> bool {
         let lock = self.dir.join("lock");

@@ -2,8 +2,6 @@
 //!
 //! An integration of the target that is under way, or has stopped, is left alone.
 
-use std::time::Duration;
-
 use gix::ObjectId;
 
 use super::check::{self, Checked};
@@ -15,7 +13,6 @@ use super::workshop::Workshop;
 use crate::config::team::Event;
 use crate::desk::{Desk, Observer};
 use crate::error::{OrFatal, Result};
-use crate::store::lock::FileLock;
 use crate::task::record::Tasks;
 use crate::task::state::Action;
 use crate::task::{Slug, State, events, life, place as task_place};
@@ -44,7 +41,7 @@ pub fn rehearse(
     raises: bool,
     report: &mut dyn FnMut(&Slug, Rehearsed),
 ) -> Result<bool> {
-    let Ok(lock) = FileLock::acquire(&place.dir.join("lock"), Duration::ZERO)? else { return Ok(false) };
+    let Some(lock) = place.try_lock()? else { return Ok(false) };
     if Journal::load(place)?.is_some() {
         return Ok(false);
     }

@@ -9,7 +9,7 @@ use super::{Desk, Task, place};
 use crate::config::Sync;
 use crate::error::{Failure, Result};
 use crate::git::process::Git;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Head, Worktree};
 use crate::text::escape_controls;
 
 /// What came of it.
@@ -42,7 +42,10 @@ pub fn sync(
         return follow(desk, task, branch, &path);
     }
     let git = Git::at(&path);
-    let head = current(&git)?;
+    let head = match head_in_process(desk, task, worktrees)? {
+        Some(head) => head,
+        None => current(&git)?,
+    };
     if let Some(clone) = &task.clone {
         // A clone sees the branches of its origin only after it has fetched them.
         Git::at(clone).cmd(["fetch", "--quiet"]).arg(desk.repo.common_dir()).run()?;
@@ -103,11 +106,25 @@ fn predecessors(
     Ok(wanted)
 }
 
+/// What is checked out in a task's worktree, if that can be read without a process: a run asks for each of a
+/// thousand tasks, and git reads the configuration of all of them each time.
+fn head_in_process(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Option<ObjectId>> {
+    let Some(worktree) = place::worktree_of(task, worktrees).filter(|w| !w.is_main) else { return Ok(None) };
+    match desk.repo.worktree_of_admin(&worktree.git_dir)?.map(|now| now.head) {
+        Some(Head::Branch(name)) => desk.repo.find_ref(&name),
+        _ => Ok(None),
+    }
+}
+
 fn current(git: &Git) -> Result<ObjectId> {
     crate::git::parse_id(git.cmd(["rev-parse", "--verify", "HEAD"]).poll().line()?.as_bytes())
 }
 
 fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
+    // A task that has not begun mostly stands just there: a run of many would ask git for each.
+    if ancestor == head {
+        return Ok(true);
+    }
     let output =
         git.cmd(["merge-base", "--is-ancestor", &ancestor.to_string(), &head.to_string()]).poll().output()?;
     match output.code() {

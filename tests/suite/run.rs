@@ -394,6 +394,18 @@ fn a_phase_of_which_not_all_is_ready_is_not_integrated() {
 }
 
 #[test]
+fn a_phase_of_which_nothing_lands_is_not_said_to_be_integrated() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.write(&dir, "plan.toml", "[[task]]\nname = 'a'\nphase = 1\n[[task]]\nname = 'b'\nphase = 2\n");
+    sandbox.task(&dir, ["add", "-q", "--from", "plan.toml"]).ok();
+    session(&sandbox, &dir, "test {task} = a || { git commit -q --allow-empty -m x && git task ready; }");
+    let run = sandbox.task(&dir, ["run", "--integrate", "--keep-going"]).fails(1);
+    run.clone().says("a: blocked").says("it is not ready");
+    assert!(!run.stderr.contains("integrated:"), "{run}");
+}
+
+#[test]
 fn a_conflict_between_tasks_of_a_phase_stops_it_until_somebody_decides() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -332,6 +332,8 @@ fn line_of(event: &Event, has_stages: bool, retry: u32) -> Option<String> {
                 plural(*waiting, "task")
             )
         }
+        // Why nothing of a phase landed is said of each task that was left out.
+        Event::Integrated { tasks, reason: None } if tasks.is_empty() => return None,
         Event::Integrated { tasks, reason } => match reason {
             None => format!("integrated: {}", tasks.join(" ")),
             Some(reason) => format!("not integrated: {reason}"),

@@ -28,6 +28,8 @@ impl Ground {
         sandbox.git(&dir, ["config", "task.old.state", "dropped"]).ok();
         sandbox.git(&dir, ["config", "session.builder.command", "true"]).ok();
         sandbox.task(&dir, ["block", "docs", "-m", "waits: for it"]).ok();
+        let team = "[session.team]\ncommand = 'true'\n[[stage]]\nname = 'build'\n[[stage]]\nname = 'check'\n";
+        sandbox.write(&dir, ".config/git-parallel.toml", team);
         std::fs::write(dir.join("my plan.toml"), "").unwrap();
         std::fs::create_dir(dir.join("a dir")).unwrap();
         Ground { sandbox, dir }
@@ -57,7 +59,11 @@ fn check(shell: &impl Asks, ground: &Ground) {
         ("git task add --prio", &["--priority"]),
         ("git task list --no-a", &["--no-all"]),
         ("git task list --state bl", &["blocked"]),
-        ("git task add --session ", &["builder"]),
+        ("git task add --session ", &["builder", "team"]),
+        ("git task run --session b", &["builder"]),
+        ("git task start docs --session t", &["team"]),
+        ("git task run --stages ", &["build", "check"]),
+        ("git task run --stages c", &["check"]),
         ("git task add --base ori", &["origin/topic"]),
         ("git task completion ", &["bash", "fish", "zsh"]),
         ("git pool --ver", &["--verbose", "--version"]),

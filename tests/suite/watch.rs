@@ -3,13 +3,26 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use crate::support::*;
+
+/// How long anything that is waited for may take. Generous: a busy machine is no defect.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A `git task watch` whose lines are read one by one.
 struct Watching {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: mpsc::Receiver<String>,
+}
+
+/// One whose test has failed does not go on for ever.
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Watching {
@@ -17,14 +30,30 @@ impl Watching {
         let mut command = sandbox.command(dir, "git-task");
         command.arg("watch").args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         Watching { child, lines }
+    }
+
+    /// The next line. `wanted` and `passed` are for the message if none comes.
+    #[track_caller]
+    fn next(&self, wanted: &str, passed: &[String]) -> String {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("nothing more was said for {DEADLINE:?}\nexpected: {wanted}\ngot: {passed:#?}")
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                panic!("it has ended\nexpected: {wanted}\ngot: {passed:#?}")
+            }
+        }
     }
 
     /// The next line, without the time.
     #[track_caller]
     fn says(&mut self, expected: &str) {
-        let line = self.lines.next().expect("it goes on").unwrap();
+        let line = self.next(expected, &[]);
         let line = line.strip_prefix("2025-01-01T12:00:00+00:00 ").expect(&line);
         assert!(line.starts_with(expected), "expected: {expected}\ngot: {line}");
     }
@@ -32,24 +61,41 @@ impl Watching {
     /// Waits for a line.
     #[track_caller]
     fn until(&mut self, expected: &str) {
+        let begun = Instant::now();
         let mut passed = Vec::new();
-        for line in self.lines.by_ref() {
-            passed.push(line.unwrap());
-            if passed.last().is_some_and(|line| line.ends_with(expected)) {
+        while begun.elapsed() < DEADLINE {
+            let line = self.next(expected, &passed);
+            let is_it = line.ends_with(expected);
+            passed.push(line);
+            if is_it {
                 return;
             }
         }
-        panic!("expected: {expected}\ngot: {passed:#?}");
+        panic!("it was not said in {DEADLINE:?}\nexpected: {expected}\ngot: {passed:#?}");
     }
 
-    /// Processor time that it has used, in clock ticks.
-    fn ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    /// A number from a file that the system keeps about it.
+    #[cfg(target_os = "linux")]
+    fn number(&self, file: &str, key: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("the system counts it");
+        line.trim().parse().unwrap()
     }
 
-    fn end(mut self, sandbox: &Sandbox, signal: &str) -> i32 {
+    /// Waits until it has gone to sleep so many times more. It says nothing meanwhile.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    fn sleeps(&self, times: u64) {
+        let slept = || self.number("status", "voluntary_ctxt_switches:");
+        let (begun, until) = (Instant::now(), slept() + times);
+        while slept() < until {
+            assert!(begun.elapsed() < DEADLINE, "it does not go to sleep");
+            let said = self.lines.recv_timeout(Duration::from_millis(20));
+            assert_eq!(said, Err(RecvTimeoutError::Timeout));
+        }
+    }
+
+    fn end(&mut self, sandbox: &Sandbox, signal: &str) -> i32 {
         sandbox.sh(sandbox.home(), &format!("kill -{signal} {}", self.child.id())).ok();
         let status = self.child.wait().unwrap();
         std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or_else(|| status.code().unwrap())
@@ -103,24 +149,65 @@ fn what_happens_is_said_and_tracking_tasks_follow() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn without_anything_to_do_it_does_nothing() {
+fn without_anything_to_do_it_reads_nothing() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
     let names: Vec<_> = (0..20).map(|i| format!("t{i}")).collect();
     sandbox.task(&dir, ["add", "-q"].into_iter().chain(names.iter().map(String::as_str))).ok();
-    sandbox.task(&dir, ["block", "t0"]).ok();
+    let path = sandbox.path("repo-worktrees/t0");
+    sandbox.commit(&path, "work", "work\n", "Work");
+    sandbox.task(&path, ["ready"]).ok();
     let mut watching = Watching::start(&sandbox, &dir, &[]);
-    sandbox.task(&dir, ["reopen", "t0"]).ok();
-    sandbox.task(&dir, ["block", "t1"]).ok();
-    let line = watching.lines.next().unwrap().unwrap();
-    assert!(line.contains("task 't"), "{line}");
-    // Two more looks at most come of that change. Then it is measured over a time: there is nothing to wait for.
-    let waited = sandbox.sh(&dir, &format!("timeout 3 tail -f /dev/null --pid={}", watching.child.id()));
-    assert_eq!(waited.code, 124);
-    let before = watching.ticks();
-    sandbox.sh(&dir, &format!("timeout 4 tail -f /dev/null --pid={}", watching.child.id()));
-    assert!(watching.ticks() - before <= 2, "{} clock ticks in 4 s", watching.ticks() - before);
+    watching.says("task 't0' is ready");
+    // A look reads the configuration; seeing that there is nothing to look at reads no byte.
+    let read = || watching.number("io", "rchar:");
+    let is_quiet = || {
+        let before = read();
+        watching.sleeps(2);
+        read() == before
+    };
+    assert!((0..5).any(|_| is_quiet()), "it goes on reading, although nothing happens");
     watching.end(&sandbox, "TERM");
+}
+
+/// What a `git task watch` that is killed while it begins leaves is no burden to the next one.
+#[test]
+#[cfg(target_os = "linux")]
+fn one_that_is_killed_while_it_begins_can_be_started_again() {
+    use crate::crash::{VICTIMS, as_git_advises, settled, usable};
+    for victim in VICTIMS {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        sandbox.git(&dir, ["config", "integrate.check", "test -f work"]).ok();
+        let docs = sandbox.task(&dir, ["add", "-q", "docs", "--track", "main"]).ok().path();
+        let path = sandbox.task(&dir, ["add", "-q", "x"]).ok().path();
+        sandbox.commit(&path, "work", "work\n", "Work");
+        sandbox.task(&path, ["ready"]).ok();
+        let tip = sandbox.commit(&dir, "more", "more\n", "More");
+        // Its first lines are waited for, then it is ended.
+        let script = "rm -f ../lines; mkfifo ../lines; git-task watch >../lines 2>/dev/null & \
+                      while read line; do case $line in *passes*) kill -TERM $! ;; esac; done <../lines; wait $!; \
+                      test $? = 130";
+        let command = || {
+            let mut command = sandbox.command(&dir, "sh");
+            command.args(["-c", script]);
+            command
+        };
+        killed_at_every(&sandbox, victim, Points::AtMost(7), command, |_| {
+            if matches!(victim, Victim::All) {
+                as_git_advises(&sandbox, &dir);
+            }
+            usable(&sandbox, &dir);
+            let mut again = Watching::start(&sandbox, &dir, &[]);
+            again.until("task 'x' passes the checks when merged into 'main'");
+            assert_eq!(again.end(&sandbox, "TERM"), 130);
+            assert_eq!(sandbox.commit_id(&docs, "HEAD"), tip, "it has followed");
+            sandbox.git(&docs, ["status", "--porcelain"]).ok().prints("");
+            // Where nothing came of it, there is none.
+            let _ = std::fs::remove_file(sandbox.path("lines"));
+            settled(&sandbox, &dir);
+        });
+    }
 }
 
 #[test]

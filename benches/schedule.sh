@@ -4,10 +4,13 @@
 #
 #     benches/schedule.sh             # all of it
 #     benches/schedule.sh 10 100      # graphs of so many tasks
+#     benches/schedule.sh sessions    # three builds at once against one after the other
 #
 # Each task sleeps for a random time, so that the machine's own speed counts for nothing; two out of three come
 # after another one. The lower bound is the longer of the critical path and of all the work over the number
 # of sessions. Then come tasks that do nothing, whose time is all overhead, and the memory of the run.
+# `sessions` has three tasks that compile a program of 40 files, each in its own worktree, and test it: with all
+# three at once, and with one after the other, in turns. It takes a C compiler.
 # BIN (where the programs are), SEED, JOBS and MILLISECONDS (the mean of a task) may be set.
 
 set -eu
@@ -52,9 +55,60 @@ took() {
     sed -n 's/.*"event":"over".*"seconds":\([0-9.]*\).*/\1/p' "$dir/events"
 }
 
-[ $# -gt 0 ] || set -- 10 100 1000
+# A program of 40 files in $dir/repo, with build.sh, which compiles it anew and tests it, and three tasks.
+program() {
+    rm -rf "$dir/repo" "$dir/repo-worktrees"
+    git init -q -b main "$dir/repo"
+    cd "$dir/repo"
+    awk 'BEGIN {
+        for (f = 0; f < 40; f++) {
+            file = "part" f ".c"
+            for (i = 0; i < 15; i++)
+                printf "static unsigned step%d(unsigned x) { for (unsigned i = 0; i < x %% 7; i++) " \
+                    "x = x * %du + (x >> %d); return x; }\n", i, 2 * (f * 15 + i) + 1, i % 13 + 1 > file
+            printf "unsigned part%d(unsigned x) {\n", f > file
+            for (i = 0; i < 15; i++) printf "    x ^= step%d(x + %du);\n", i, i > file
+            print "    return x;\n}" > file
+            declared = declared "unsigned part" f "(unsigned);\n"
+            called = called "    x = part" f "(x);\n"
+        }
+        print "#include <stdio.h>\n#include <stdlib.h>\n" declared "int main(int n, char **args) {\n" \
+            "    unsigned x = n > 1 ? strtoul(args[1], 0, 10) : 0;\n" called \
+            "    printf(\"%u\\n\", x);\n    return 0;\n}" > "main.c"
+    }' </dev/null
+    cat >build.sh <<'EOF'
+set -e
+rm -f *.o program
+for file in *.c; do cc -O2 -c "$file"; done
+cc -o program *.o
+# Each test twice: the same comes of the same.
+for n in 1 2 3 4 5 6 7 8 9 10; do test "$(./program $n)" = "$(./program $n)"; done
+EOF
+    printf '%s\n' '*.o' program >.gitignore
+    git add .
+    git commit -q -m Begin
+    git task add -q one two three >/dev/null
+}
+
+sessions() {
+    program
+    for round in 1 2 3; do
+        git task run -q -j 1 --json -- sh build.sh >"$dir/events"
+        one=$(took)
+        git task run -q -j 3 --json -- sh build.sh >"$dir/events"
+        awk -v one="$one" -v three="$(took)" -v cores="$(getconf _NPROCESSORS_ONLN)" 'BEGIN {
+            printf "3 builds and tests, %d cores: one after the other %.2f s, at once %.2f s: ratio %.2f\n",
+                cores, one, three, three / one }'
+    done
+}
+
+[ $# -gt 0 ] || set -- sessions 10 100 1000
 echo "$jobs sessions at once, tasks of $mean ms in the mean, seed $seed"
 for count; do
+    if [ "$count" = sessions ]; then
+        sessions
+        continue
+    fi
     graph "$count"
     read -r bound path work <"$dir/bound"
     git task run -q -j "$jobs" --json -- \

@@ -53,6 +53,7 @@ mod restore;
 mod restore_states;
 mod run;
 mod run_broken;
+mod run_crash;
 mod session;
 mod session_faults;
 mod session_terminal;

@@ -50,7 +50,15 @@ impl Board {
         });
         stage.clone_into(&mut line.stage);
         line.begun = Instant::now();
-        line.draw(task, "");
+        self.draw(|_| String::new());
+    }
+
+    fn draw(&self, last: impl Fn(&str) -> String) {
+        let names = self.lines.keys().map(|task| console::measure_text_width(task));
+        let width = names.max().unwrap_or(0);
+        for (task, line) in &self.lines {
+            line.draw(&console::pad_str(task, width, console::Alignment::Left, None), &last(task));
+        }
     }
 
     /// Nothing is under way for a task any more. `counts` if it came to its end.
@@ -75,9 +83,7 @@ impl Board {
             return;
         }
         self.drawn = Instant::now();
-        for (task, line) in &self.lines {
-            line.draw(task, &last(task));
-        }
+        self.draw(last);
         self.whole.tick();
     }
 
@@ -91,7 +97,10 @@ impl Line {
     fn draw(&self, task: &str, last: &str) {
         let time = duration::span(Duration::from_secs(self.begun.elapsed().as_secs()));
         let time = if self.begun.elapsed() < Duration::from_secs(1) { "0s".to_owned() } else { time };
-        let words = [task, &self.stage, &time, last].map(|word| escape_controls(word.as_bytes()));
+        // Colour is of no use in a line that is cut.
+        let last = console::strip_ansi_codes(last);
+        let words = [task, &self.stage, &time, &last].map(|word| escape_controls(word.as_bytes()));
+        let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
         self.bar.set_message(words.join("  "));
     }
 }

@@ -105,3 +105,22 @@ fn a_log_moves_no_cursor_on_a_terminal_and_is_whole_in_a_pipe() {
     let shown = String::from_utf8_lossy(pty.raw()).into_owned();
     assert!(shown.contains("\x1b[32mgreen\x1b[m\\x1b[2J\\x1b]0;title\\x07\r\n"), "{shown:?}");
 }
+
+#[test]
+fn the_board_shows_each_task_in_a_line_of_its_own() {
+    let (sandbox, dir) = ground();
+    sandbox.task(&dir, ["add", "longer-name"]).ok();
+    let fifo = sandbox.path("go");
+    sandbox.run(&dir, "mkfifo", [&fifo]).ok();
+    let script = format!(
+        "printf '\\033[31mred %s\\033[m\\n' $GIT_TASK; test $GIT_TASK = x && read a <'{}'; true",
+        fifo.display()
+    );
+    let mut pty = Pty::spawn(&sandbox, &dir, ["git", "task", "run", "--", "sh", "-c", &script]);
+    // Under each other, the colour of the session left out.
+    pty.expect("x            ").expect("red x").expect("] 1/2");
+    std::fs::write(&fifo, "go\n").unwrap();
+    assert_eq!(pty.wait(), 0, "{}", pty.text());
+    assert!(pty.text().contains("2 succeeded in"), "{}", pty.text());
+    assert!(!pty.text().contains("x1b"), "{}", pty.text());
+}

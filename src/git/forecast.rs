@@ -16,6 +16,7 @@ use gix::bstr::BString;
 use super::Repo;
 use super::process::{Cmd, Git};
 use super::scratch::Scratch;
+use super::submodules::stand_in;
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
 pub use record::{Conflict, MergeResult, Stage};
@@ -196,8 +197,10 @@ impl Repo {
 
     /// git that takes attributes from a commit. Before 2.41, which has no option for that, it runs in a
     /// worktree that holds that commit's attributes and nothing else: this merge looks into no index for them.
+    /// So it does where there are submodules: to merge two commits of one, git looks into its repository, which not
+    /// every worktree has, and not each has all of its commits.
     fn with_attributes_of(&self, scratch: &Scratch, commit: ObjectId) -> Result<Cmd> {
-        if has_attr_source(self) {
+        if has_attr_source(self) && scratch.superprojects().is_empty() {
             return Ok(self.cmd([format!("--attr-source={commit}")]));
         }
         // Two batches may want the same at once.
@@ -213,6 +216,11 @@ impl Repo {
             cmd(&["read-tree", &commit.to_string()]).run()?;
             let paths = cmd(&["ls-files", "-z", "--", ":(top,glob)**/.gitattributes"]).run()?;
             cmd(&["checkout-index", "-z", "--stdin"]).stdin(paths).run()?;
+            if !scratch.superprojects().is_empty() {
+                let all = self.submodules_of(commit, |cmd| scratch.lend(cmd))?;
+                let modules = worktree.with_extension("modules");
+                stand_in(&worktree, &modules, scratch.superprojects(), &all)?;
+            }
         }
         Ok(cmd(&[]))
     }

@@ -12,6 +12,7 @@ pub mod rerere;
 pub mod scratch;
 pub mod snapshot;
 pub mod status;
+pub mod submodules;
 pub mod switch;
 #[cfg(test)]
 pub(crate) mod testing;

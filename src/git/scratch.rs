@@ -34,6 +34,7 @@ pub struct Scratch {
     _locked: File,
     borrowed: OsString,
     hash: gix::hash::Kind,
+    superprojects: Vec<PathBuf>,
 }
 
 impl Scratch {
@@ -54,7 +55,8 @@ impl Scratch {
         let (dir, _locked) =
             dir.or_fatal(|| format!("cannot create a directory in '{}'", state.display()))?;
         let borrowed = alternate(&repo.common_dir().join("objects"));
-        Ok(Scratch { dir, _locked, borrowed, hash: repo.gix().object_hash() })
+        let superprojects = repo.superprojects();
+        Ok(Scratch { dir, _locked, borrowed, hash: repo.gix().object_hash(), superprojects })
     }
 
     /// Borrows from this object directory instead of the repository's, such as that of a clone.
@@ -62,6 +64,11 @@ impl Scratch {
     pub fn borrowing(mut self, objects: &Path) -> Self {
         self.borrowed = alternate(objects);
         self
+    }
+
+    /// Where the repository's submodules were when this was made; see [`Repo::superprojects`].
+    pub fn superprojects(&self) -> &[PathBuf] {
+        &self.superprojects
     }
 
     /// For files of one's own.

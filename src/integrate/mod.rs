@@ -23,6 +23,7 @@ pub mod rebuild;
 pub mod rehearse;
 pub mod scope;
 pub mod select;
+pub mod submodules;
 pub mod suggest;
 pub mod train;
 pub mod undo;

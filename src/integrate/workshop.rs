@@ -10,6 +10,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::place::Place;
+use super::submodules::{self, Within};
 use crate::desk::half;
 use crate::desk::{Desk, template};
 use crate::error::{Failure, OrFatal, Result};
@@ -65,6 +66,11 @@ impl<'a> Workshop<'a> {
         Git::at(&self.path).cmd(args).poll()
     }
 
+    /// It as its submodules need it.
+    pub fn within(&self) -> Within<'_> {
+        Within { repo: self.repo, path: &self.path, git_dir: &self.git_dir }
+    }
+
     /// What is checked out.
     ///
     /// # Errors
@@ -98,8 +104,10 @@ impl<'a> Workshop<'a> {
             Some("bisect") => drop(self.git(["bisect", "reset"]).output()?),
             _ => {}
         }
-        self.git(["reset", "--quiet", "--hard", &commit.to_string()]).run()?;
-        self.git(["clean", "-ffdq"]).run().map(drop)
+        self.git(["-c", "submodule.recurse=false", "reset", "--quiet", "--hard", &commit.to_string()])
+            .run()?;
+        self.git(["clean", "-ffdq"]).run()?;
+        submodules::follow(&self.within())
     }
 
     /// A branch that somebody has checked out here must not be moved by what we do.

@@ -9,6 +9,9 @@ use gix::bstr::{BStr, BString, ByteSlice, ByteVec};
 use crate::error::{Failure, Result};
 use crate::git::parse_id;
 
+/// What git's advice about submodules begins with.
+const ADVICE: &[u8] = b"Recursive merging with submodules";
+
 /// One conflict as git reports it; several paths may take part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -121,7 +124,8 @@ fn record<'a>(status: &BStr, fields: &mut impl Iterator<Item = &'a BStr>) -> Res
     }
     loop {
         let Some(count) = fields.next() else { return Ok(None) };
-        if count.is_empty() {
+        // git before 2.43 gives advice about submodules here, after all messages.
+        if count.is_empty() || count.starts_with(ADVICE) {
             break;
         }
         let count: usize = count.to_str().ok().and_then(|n| n.parse().ok()).ok_or_else(|| odd(count))?;
@@ -165,11 +169,21 @@ fn in_parentheses(text: &str) -> Option<&str> {
     rest.split_once(')').map(|(inside, _)| inside)
 }
 
-/// Of a binary file git says the same twice: that it can't be merged, and that it is a conflict.
+/// Of a binary file git says the same twice: that it can't be merged, and that it is a conflict. So it does of a
+/// submodule, where only the latter is a line that begins with `CONFLICT`.
 fn drop_repetitions(conflicts: &mut Vec<Conflict>) {
     let binary: Vec<Vec<BString>> =
         conflicts.iter().filter(|c| c.kind == "binary").map(|c| c.paths.clone()).collect();
     conflicts.retain(|c| !matches!(c.kind.as_str(), "content" | "add/add") || !binary.contains(&c.paths));
+    let submodule: Vec<Vec<BString>> = conflicts
+        .iter()
+        .filter(|c| c.kind == "submodule" && c.message.starts_with("CONFLICT"))
+        .map(|c| c.paths.clone())
+        .collect();
+    conflicts.retain(|c| {
+        let is_reason = c.kind.starts_with("submodule") && !c.message.starts_with("CONFLICT");
+        !is_reason || !submodule.contains(&c.paths)
+    });
 }
 
 fn odd(field: &BStr) -> Failure {

@@ -7,6 +7,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::journal::{Car, How, Sign};
+use super::submodules;
 use super::workshop::Workshop;
 use crate::config::integrate::Ff;
 use crate::error::{Failure, OrFatal, Result};
@@ -35,6 +36,13 @@ pub enum Made {
 /// # Errors
 /// If git can't be started, or the user interrupts it.
 pub fn merge(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Result<Made> {
+    submodules::prepare(&shop.within(), onto, car.tip)?;
+    let made = merge_it(shop, how, car, onto)?;
+    submodules::follow(&shop.within())?;
+    Ok(made)
+}
+
+fn merge_it(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Result<Made> {
     let output = match how.ff {
         Ff::Rebase => return rebase(shop, how, car, onto),
         Ff::Squash => squash(shop, how, car)?,
@@ -45,7 +53,8 @@ pub fn merge(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Resul
                 _ => "--no-ff",
             };
             // git asks the first parent's side for attributes, and HEAD for no options: it is on no branch.
-            let cmd = shop.git(["merge", "--quiet", "--no-edit", ff, "-m", &car.message]);
+            let cmd =
+                shop.git(["merge", "--quiet", "--no-edit", ff, "--no-log", "-m"]).arg(message(shop, car)?);
             signing(cmd, how).args(strategy(how)).arg(car.tip.to_string()).output()?
         }
     };
@@ -77,9 +86,24 @@ pub fn conclude(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Re
     outcome(shop, onto, output)
 }
 
+/// The message of a task's merge or squash, with the list of commits that `merge.log` asks for. git would call the
+/// task by its commit there.
+fn message(shop: &Workshop<'_>, car: &Car) -> Result<String> {
+    let gix = shop.repo.gix();
+    let config = gix.config_snapshot();
+    let asks = |key: &str| config.string(key).is_some();
+    if !["merge.log", "merge.summary", "merge.branchdesc"].into_iter().any(asks) {
+        return Ok(car.message.clone());
+    }
+    let head = format!("{}\t\tbranch '{}' of .\n", car.tip, car.slug);
+    let made = shop.look(["fmt-merge-msg", "-m", &car.message]).stdin(head).run()?;
+    Ok(made.trim_end().to_str_lossy().into_owned())
+}
+
 /// What is not added would be left behind.
 fn require_added(shop: &Workshop<'_>) -> Result<()> {
-    let changed = shop.look(["diff", "--name-only", "-z"]).run()?;
+    // What a submodule has checked out says nothing: only what was added of it does.
+    let changed = shop.look(["diff", "--name-only", "-z", "--ignore-submodules=all"]).run()?;
     let Some(first) = changed.split(|b| *b == 0).next().filter(|name| !name.is_empty()) else {
         return Ok(());
     };
@@ -102,7 +126,7 @@ fn restore_merge(shop: &Workshop<'_>, car: &Car) -> Result<()> {
         let path = shop.git_dir.join(name);
         std::fs::write(&path, text).or_fatal(|| format!("could not write '{}'", path.display()))
     };
-    write("MERGE_MSG", format!("{}\n", car.message))?;
+    write("MERGE_MSG", format!("{}\n", message(shop, car)?))?;
     write("MERGE_MODE", "no-ff".to_owned())?;
     write("MERGE_HEAD", format!("{}\n", car.tip))
 }
@@ -139,8 +163,10 @@ fn commit(shop: &Workshop<'_>, how: &How, car: &Car) -> Result<Output> {
         Ff::Squash => None,
         _ => std::fs::read(shop.git_dir.join("MERGE_MSG")).ok(),
     };
-    let message =
-        message.map_or_else(|| car.message.clone().into_bytes(), |kept| without_hint(&kept).to_owned());
+    let message = match message {
+        Some(kept) => without_hint(&kept).to_owned(),
+        None => self::message(shop, car)?.into_bytes(),
+    };
     // Comments are not stripped: a title may begin with what looks like one.
     let file = shop.git_dir.join("integrate-msg");
     std::fs::write(&file, message).or_fatal(|| format!("could not write '{}'", file.display()))?;

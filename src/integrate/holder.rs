@@ -96,6 +96,21 @@ impl Drop for Holder {
     }
 }
 
+/// The locks that killed integrations of this target have left. Its lock is held, by us.
+pub fn left(dir: &Path) -> Vec<PathBuf> {
+    let marks = fs::read_dir(dir).into_iter().flatten().flatten();
+    let marks = marks.filter(|entry| entry.file_name().to_string_lossy().starts_with(MARK));
+    marks.filter_map(|entry| lock_of(&entry.path())).collect()
+}
+
+/// The lock that a mark tells of, if it is ours and still there.
+fn lock_of(mark: &Path) -> Option<PathBuf> {
+    let (bytes, ours) = (fs::read(mark).ok()?, fs::symlink_metadata(mark).ok()?);
+    let lock = path_from(&bytes);
+    let theirs = fs::symlink_metadata(&lock).ok()?;
+    (theirs.ino() == ours.ino() && theirs.dev() == ours.dev()).then_some(lock)
+}
+
 /// Frees what killed integrations of this target have locked. The target's lock is held, by us, and by every git
 /// that they have left: so nobody is using it.
 pub fn sweep(dir: &Path) {
@@ -104,11 +119,7 @@ pub fn sweep(dir: &Path) {
             continue;
         }
         let mark = entry.path();
-        let (Ok(bytes), Ok(ours)) = (fs::read(&mark), fs::symlink_metadata(&mark)) else { continue };
-        let lock = path_from(&bytes);
-        let is_ours =
-            fs::symlink_metadata(&lock).is_ok_and(|m| m.ino() == ours.ino() && m.dev() == ours.dev());
-        if !is_ours || fs::remove_file(&lock).is_ok() {
+        if lock_of(&mark).is_none_or(|lock| fs::remove_file(&lock).is_ok()) {
             // The next one tries again.
             let _ = fs::remove_file(&mark);
         }

@@ -62,6 +62,14 @@ impl FileLock {
         Self::take(path, limit, false)
     }
 
+    /// As [`FileLock::acquire`], for whoever changes nothing: the file need not be writable.
+    ///
+    /// # Errors
+    /// As [`FileLock::acquire`].
+    pub fn acquire_to_look(path: &Path, limit: Duration) -> Result<std::result::Result<Self, String>> {
+        Self::take(path, limit, true)
+    }
+
     fn take(path: &Path, limit: Duration, to_look: bool) -> Result<std::result::Result<Self, String>> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)

@@ -8,6 +8,7 @@ use super::place;
 use crate::commands::{Cx, Reporter};
 use crate::desk::{session, slot};
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
+use crate::integrate::place::Place;
 use crate::interrupt;
 use crate::paths::path_bytes;
 use crate::pool;
@@ -73,7 +74,19 @@ pub fn repair(cx: &Cx, args: &RepairArgs) -> Result<u8> {
     interrupt::watch();
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
-    let mut found = repair::repair(&desk, args.dry_run)?;
+    // First: another's lock on an index would be in the way of what follows.
+    let mut found = Vec::new();
+    for place in Place::all(&cx.repo)? {
+        let Some(left) = place.repair(args.dry_run)? else { continue };
+        found.extend(left);
+        if place.journal().exists() {
+            cx.ui.note(&format!(
+                "An integration into '{}' is not finished; see 'git integrate --status'",
+                place.name()
+            ));
+        }
+    }
+    found.extend(repair::repair(&desk, args.dry_run)?);
     found.extend(pool::settle::settle_all(&desk, args.dry_run)?);
     for line in &found {
         let what = if args.dry_run { "" } else { "mended: " };

@@ -36,16 +36,20 @@ pub fn finish(desk: &Desk<'_>, place: &Place, journal: &mut Journal) -> Result<V
     let mut worktrees = desk.repo.worktrees()?;
     for at in 0..journal.cars.len() {
         let car = journal.cars[at].clone();
-        let Fate::Landed(commit) = car.fate else { continue };
+        let (Fate::Landed(commit) | Fate::Raised(commit)) = car.fate else { continue };
         if raises {
             // What was raised for the task before may have changed anything.
             (tasks, worktrees) = (Tasks::read(desk.repo)?, desk.repo.worktrees()?);
         }
         if let Some(task) = tasks.find(car.slug.as_str()) {
-            if raises {
+            if raises && matches!(car.fate, Fate::Landed(_)) {
                 let path = task_place::path_of(task, &worktrees);
                 events::raise(desk, Event::Integrated, task, path.as_deref(), Some(car.tip))?;
+                // At once: tidying up again costs nothing, and raising again would.
+                journal.cars[at].fate = Fate::Raised(commit);
+                journal.save(place)?;
             }
+            let _step = desk.observer.step(&format!("Cleaning up after '{}'", car.slug));
             if !journal.keep
                 && let Some(why) = tidy(desk, task, &car, &worktrees)?
             {
@@ -53,10 +57,6 @@ pub fn finish(desk: &Desk<'_>, place: &Place, journal: &mut Journal) -> Result<V
             }
         }
         journal.cars[at].fate = Fate::Finished(commit);
-        if raises {
-            // Tidying up again costs nothing, and raising again would.
-            journal.save(place)?;
-        }
     }
     Ok(kept)
 }

@@ -107,6 +107,8 @@ pub enum Fate {
     Empty,
     /// It has landed as this commit; the work on it is to be tidied up.
     Landed(ObjectId),
+    /// It has landed as this commit, and the event of that was raised; the work on it is to be tidied up.
+    Raised(ObjectId),
     /// It has landed as this commit, and all is done.
     Finished(ObjectId),
 }
@@ -255,6 +257,7 @@ impl Journal {
                 Fate::Contained => ("contained", String::new()),
                 Fate::Empty => ("empty", String::new()),
                 Fate::Landed(id) => ("landed", id.to_string()),
+                Fate::Raised(id) => ("raised", id.to_string()),
                 Fate::Finished(id) => ("finished", id.to_string()),
             };
             record = record
@@ -330,6 +333,7 @@ fn car_of(line: &str, message: String) -> Result<Car> {
         "contained" => Fate::Contained,
         "empty" => Fate::Empty,
         "landed" => Fate::Landed(parse_id(more.as_bytes())?),
+        "raised" => Fate::Raised(parse_id(more.as_bytes())?),
         "finished" => Fate::Finished(parse_id(more.as_bytes())?),
         _ => return Err(Failure::fatal(format!("bad car '{line}'"))),
     };
@@ -437,6 +441,7 @@ mod tests {
                 car("a", Fate::Landed(id)),
                 car("b", Fate::Open),
                 car("c", Fate::LeftOut("no reason at all".into())),
+                car("d", Fate::Raised(id)),
             ],
         };
         let bytes = journal.to_record().to_bytes().unwrap();

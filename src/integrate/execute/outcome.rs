@@ -84,7 +84,9 @@ pub(super) fn fared(journal: &Journal, all_seen: &[(Slug, Fared)], all_done: &[D
         let seen = all_seen.iter().rfind(|(slug, _)| *slug == car.slug).map(|(_, fared)| fared.clone());
         let done = all_done.iter().find(|done| done.slug == car.slug);
         match (&car.fate, seen, done) {
-            (Fate::Landed(commit) | Fate::Finished(commit), ..) => Fared::Merged(*commit),
+            (Fate::Landed(commit) | Fate::Raised(commit) | Fate::Finished(commit), ..) => {
+                Fared::Merged(*commit)
+            }
             (Fate::Contained, ..) => Fared::Contained,
             (Fate::Empty, ..) => Fared::Empty,
             (Fate::LeftOut(_) | Fate::Open, Some(seen), _) => seen,

@@ -11,8 +11,10 @@ use super::publish::{self, Moved};
 use super::rebuild;
 use crate::desk::Desk;
 use crate::error::{Failure, OrFatal, Result};
+use crate::git::process::retry;
+use crate::git::refs::Old;
 use crate::task::record::Tasks;
-use crate::task::{State, Task};
+use crate::task::{State, Task, place};
 
 /// What was undone.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Undone {
     pub to: ObjectId,
     /// The tasks that are ready again.
     pub ready: Vec<String>,
+    /// Those of them that have no worktree any more.
+    pub without_worktree: Vec<String>,
     /// The tasks whose branch and worktree have to be restored first.
     pub restorable: Vec<String>,
     /// It was pushed.
@@ -55,10 +59,15 @@ pub fn undo(desk: &Desk<'_>, place: &Place) -> Result<Undone> {
     } else {
         return Err(moved(name));
     }
+    bring_back(desk, &journal)?;
     let (ready, restorable) = give_back(desk, &journal)?;
     std::fs::remove_file(place.last())
         .or_fatal(|| format!("could not remove '{}'", place.last().display()))?;
-    Ok(Undone { from: new, to: old, ready, restorable, pushed: journal.push.is_some() })
+    let (tasks, worktrees) = (Tasks::read(desk.repo)?, desk.repo.worktrees()?);
+    let has_none =
+        |name: &&String| tasks.find(name).is_some_and(|task| place::path_of(task, &worktrees).is_none());
+    let without_worktree = ready.iter().filter(has_none).cloned().collect();
+    Ok(Undone { from: new, to: old, ready, without_worktree, restorable, pushed: journal.push.is_some() })
 }
 
 fn moved(name: &str) -> Failure {
@@ -66,7 +75,29 @@ fn moved(name: &str) -> Failure {
         .hint("integrateUndo", "What landed can be reverted: 'git revert -m1 <merge>'.")
 }
 
-/// Tasks that still have their branch are ready as they were; the others can be restored.
+/// The branches that were deleted when their tasks landed are back where they were. A name that somebody else has
+/// taken since is left alone.
+fn bring_back(desk: &Desk<'_>, journal: &Journal) -> Result<()> {
+    let tasks = Tasks::read(desk.repo)?;
+    for car in &journal.cars {
+        let (Fate::Landed(commit) | Fate::Raised(commit) | Fate::Finished(commit)) = car.fate else {
+            continue;
+        };
+        let Some(task) = tasks.find(car.slug.as_str()) else { continue };
+        let (Some(full), Some(branch)) = (task.branch_ref(), task.own_branch()) else { continue };
+        let is_taken = tasks.all.iter().any(|other| {
+            other.slug != task.slug && other.own_branch() == Some(branch) && other.state.is_live()
+        });
+        let mine = task.integrated == Some(commit) && task.state == State::Integrated && !is_taken;
+        if mine && desk.repo.find_ref(&full)?.is_none() && desk.repo.gix().has_object(car.tip) {
+            let change = [(full, Some(car.tip), Old::Absent)];
+            retry(desk.settings.lock_timeout, || desk.repo.update_refs("git integrate --undo", &change))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tasks whose branch is where it was are ready as they were; the others can be restored.
 fn give_back(desk: &Desk<'_>, journal: &Journal) -> Result<(Vec<String>, Vec<String>)> {
     let mut ready = Vec::new();
     let mut restorable = Vec::new();
@@ -74,7 +105,9 @@ fn give_back(desk: &Desk<'_>, journal: &Journal) -> Result<(Vec<String>, Vec<Str
     desk.edit(&held, |file| {
         let tasks = Tasks::of(file);
         for car in &journal.cars {
-            let (Fate::Landed(commit) | Fate::Finished(commit)) = car.fate else { continue };
+            let (Fate::Landed(commit) | Fate::Raised(commit) | Fate::Finished(commit)) = car.fate else {
+                continue;
+            };
             let mine = |task: &&Task| task.integrated == Some(commit);
             let Some(task) = tasks.find(car.slug.as_str()).filter(mine) else { continue };
             let mut task = task.clone();

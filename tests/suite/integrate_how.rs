@@ -306,11 +306,17 @@ fn undo_puts_the_target_back_and_the_tasks_too() {
         sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("?? mine\n");
         assert!(!dir.join("a").exists());
         assert_eq!(sandbox.commit_id(&dir, "refs/integrate/main/undone"), landed);
-        if !keep {
-            sandbox.task(&dir, ["restore", "a"]).ok();
-            sandbox.task(&dir, ["ready", "a"]).ok();
-        }
         sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("a ready\n");
+        let (path, tip) = (sandbox.path("repo-worktrees/a"), sandbox.commit_id(&dir, "a"));
+        assert_eq!(path.exists(), keep);
+        if !keep {
+            // Who wants to go on with it gets its worktree back; another integration needs none.
+            let restored = sandbox.task(&dir, ["restore", "a"]).ok().path();
+            assert!(restored == path && path.join("a").exists());
+            sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("a ready\n");
+            sandbox.git(&dir, ["worktree", "remove", path.to_str().unwrap()]).ok();
+        }
+        assert_eq!(sandbox.commit_id(&dir, "a"), tip);
         sandbox.integrate(&dir, ["--undo"]).fails(128).says("no integration to undo");
         sandbox.integrate(&dir, [] as [&str; 0]).ok();
         sandbox.commit(&dir, "on-top", "1\n", "On top");

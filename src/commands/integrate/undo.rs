@@ -31,6 +31,13 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     if !undone.ready.is_empty() {
         cx.ui.note(&format!("Ready again: {}", undone.ready.join(", ")));
     }
+    if !undone.without_worktree.is_empty() {
+        let names = undone.without_worktree.join(" ");
+        cx.ui.hint(&Hint {
+            key: "integrateRestore",
+            text: format!("Who goes on with one needs a worktree: 'git task restore {names}'."),
+        });
+    }
     if !undone.restorable.is_empty() {
         let names = undone.restorable.join(" ");
         cx.ui.hint(&Hint {

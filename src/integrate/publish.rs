@@ -4,7 +4,7 @@
 //! overlaps. All of them are locked and asked first, so that nothing has moved when one refuses, and nobody commits
 //! there before it has followed. What a kill leaves between the steps is gone on with by [`follow_again`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
@@ -100,8 +100,25 @@ pub fn move_target(
         commit_all(held)?;
         return Ok(Moved::Blocked(blocked));
     }
+    let followed: Vec<PathBuf> = held.iter().map(|holder| holder.path.clone()).collect();
     commit_all(held)?;
+    follow_late(desk, place, (from, to), &followed)?;
     Ok(Moved::Done)
+}
+
+/// A worktree may have gone over to the target after they were listed, and before it moved: that would be left with
+/// a difference that nobody has made. One that went over afterwards has what it should have.
+fn follow_late(
+    desk: &Desk<'_>,
+    place: &Place,
+    (from, to): (ObjectId, ObjectId),
+    followed: &[PathBuf],
+) -> Result<()> {
+    let mut all = desk.repo.worktrees()?;
+    all.retain(|w| !w.missing && matches!(&w.head, Head::Branch(name) if *name == place.target));
+    all.retain(|w| !followed.contains(&w.path));
+    follow_all(desk, place, from, to, &all, followed.len());
+    Ok(())
 }
 
 fn commit_all(held: Vec<Holder>) -> Result<()> {
@@ -136,7 +153,13 @@ pub fn follow_again(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId
     let target = place.target.as_str();
     let mut all = desk.repo.worktrees()?;
     all.retain(|w| !w.missing && matches!(&w.head, Head::Branch(name) if name == target));
-    for (number, worktree) in all.iter().enumerate() {
+    follow_all(desk, place, from, to, &all, 0);
+    Ok(())
+}
+
+/// Each follows as far as it can; what it did already does no harm.
+fn follow_all(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId, all: &[Worktree], first: usize) {
+    for (number, worktree) in (first..).zip(all) {
         let followed =
             Holder::take(&place.dir, number, worktree, desk.settings.lock_timeout).and_then(|holder| {
                 take_over(&holder, from, to)?;
@@ -148,11 +171,10 @@ pub fn follow_again(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId
             let path = worktree.path.display();
             desk.observer.warn(&format!(
                 "'{path}' has '{}' checked out and could not follow it ({failure}); see 'git -C \"{path}\" read-tree -m -u {from} {to}'",
-                short_name(target)
+                place.name()
             ));
         }
     }
-    Ok(())
 }
 
 /// Files that are as `to` has them already, because a kill came while git wrote them, become so in the index:

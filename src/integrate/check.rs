@@ -133,7 +133,7 @@ fn end_of(log: &Path) -> String {
 /// What a pass is remembered by.
 fn key_of(desk: &Desk<'_>, tree: ObjectId, command: &str) -> Result<String> {
     let mut text = format!("{tree}\n{command}\n").into_bytes();
-    for dir in &desk.context.search_path {
+    for dir in search_path(&desk.context.search_path) {
         text.extend_from_slice(dir.as_os_str().as_encoded_bytes());
         text.push(b':');
     }
@@ -144,6 +144,19 @@ fn key_of(desk: &Desk<'_>, tree: ObjectId, command: &str) -> Result<String> {
     let kind = gix::hash::Kind::Sha256;
     let id = gix::objs::compute_hash(kind, gix::objs::Kind::Blob, &text);
     Ok(id.or_fatal(|| "cannot hash a check")?.to_hex().to_string())
+}
+
+/// Without the directory of git's own programs, which `git` puts in front for what it starts, and without what
+/// comes twice: `git integrate` finds the same tools as `git-integrate` and as a watch that was started by either.
+fn search_path(path: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut found: Vec<&PathBuf> = Vec::new();
+    for dir in path {
+        let is_of_git = dir.ends_with("git-core") || dir.join("git-sh-setup").exists();
+        if !is_of_git && !found.contains(&dir) {
+            found.push(dir);
+        }
+    }
+    found
 }
 
 fn passes(place: &Place) -> PathBuf {

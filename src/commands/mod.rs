@@ -186,6 +186,14 @@ impl Observer for Reporter<'_> {
     fn note(&self, message: &str) {
         self.ui.note(message);
     }
+
+    fn tally(&self, done: usize, total: usize) {
+        self.progress.tally(done, total);
+    }
+
+    fn aside(&self, work: &mut dyn FnMut()) {
+        self.ui.aside(work);
+    }
 }
 
 /// Options of every listing.

@@ -26,6 +26,12 @@ pub trait Observer {
     fn warn(&self, message: &str);
     /// Something the user may want to know.
     fn note(&self, message: &str);
+    /// So many of all have their turn behind them; of none, the work is over.
+    fn tally(&self, _done: usize, _total: usize) {}
+    /// Something else writes to the terminal meanwhile.
+    fn aside(&self, work: &mut dyn FnMut()) {
+        work();
+    }
 }
 
 /// What every operation needs.

@@ -308,6 +308,7 @@ impl<'a, 'b> Execution<'a, 'b> {
     }
 
     pub(super) fn report(&self, ended: Ended) -> Report {
+        self.desk.observer.tally(0, 0);
         Report { ended, fared: outcome::fared(self.journal, &self.seen, &self.done), kept: Vec::new() }
     }
 }

@@ -8,6 +8,7 @@ use super::check::{self, Checked};
 use super::journal::{self, How, Journal, Sign};
 use super::merge::{self, Made};
 use super::place::Place;
+use super::submodules;
 use super::train::{Outcome, Train};
 use super::workshop::Workshop;
 use crate::config::team::Event;
@@ -106,6 +107,10 @@ fn checked(
     checks: &[String],
     commit: ObjectId,
 ) -> Result<Checked> {
+    if let Some(said) = submodules::populate(&shop.within())? {
+        let command = "git submodule update".to_owned();
+        return Ok(Checked::Failed { command, said, log: place.logs() });
+    }
     let failed = || format!("could not read commit {commit}");
     let gix = desk.repo.gix();
     let tree = gix.find_commit(commit).or_fatal(failed)?.tree_id().or_fatal(failed)?.detach();
@@ -144,4 +149,8 @@ impl Observer for WithoutNotes<'_> {
     }
 
     fn note(&self, _: &str) {}
+
+    fn aside(&self, work: &mut dyn FnMut()) {
+        self.0.aside(work);
+    }
 }

@@ -30,13 +30,17 @@ pub fn raise(
             continue;
         }
         let vars = setup::environment(desk, task, path);
-        let ran = match log(desk, event, task, &on.run) {
-            Ok(log) => run_one_logged(vars, desk.repo.home(), &on.run, log),
-            Err(failure) => {
-                desk.observer.warn(&format!("not keeping what an event prints: {failure}"));
-                run_one(vars, desk.repo.home(), &on.run)
-            }
-        };
+        let log = log(desk, event, task, &on.run).map_err(|failure| {
+            desk.observer.warn(&format!("not keeping what an event prints: {failure}"));
+        });
+        let (mut log, mut vars, mut ran) = (log.ok(), Some(vars), Ok(()));
+        desk.observer.aside(&mut || {
+            let vars = vars.take().unwrap_or_default();
+            ran = match log.take() {
+                Some(log) => run_one_logged(vars, desk.repo.home(), &on.run, log),
+                None => run_one(vars, desk.repo.home(), &on.run),
+            };
+        });
         if let Err(failure) = ran {
             desk.observer.warn(&format!("event '{}' of task '{}': {failure}", event.as_str(), task.slug));
         }

@@ -9,10 +9,11 @@ pub mod prompt;
 pub mod screen;
 pub mod table;
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
 use console::Style;
+use indicatif::MultiProgress;
 
 use crate::error::{Failure, Hint, Kind};
 use crate::text::{escape_controls, escape_controls_multiline};
@@ -41,6 +42,10 @@ pub struct Ui {
     pub verbose: bool,
     /// Prompts may be shown.
     pub prompts: bool,
+    /// What is drawn on standard error, once something was.
+    bars: OnceCell<MultiProgress>,
+    /// Nothing is drawn now.
+    is_aside: Cell<bool>,
     advice: Box<dyn Fn(&str) -> bool>,
 }
 
@@ -54,6 +59,8 @@ impl Ui {
             quiet: false,
             verbose: false,
             prompts: false,
+            bars: OnceCell::new(),
+            is_aside: Cell::new(false),
             advice: Box::new(|_| true),
         }
     }
@@ -82,6 +89,24 @@ impl Ui {
     /// Whether progress may be drawn on standard error.
     pub fn can_draw(&self) -> bool {
         !self.quiet && self.prompts && io::stderr().is_terminal()
+    }
+
+    /// What progress is drawn with, if it may be.
+    fn bars(&self) -> Option<MultiProgress> {
+        self.can_draw().then(|| self.bars.get_or_init(MultiProgress::new).clone())
+    }
+
+    /// Takes progress off the terminal while something else is there: a question, an editor, a command's output.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.bars.get() {
+            Some(bars) if !self.is_aside.get() => {
+                self.is_aside.set(true);
+                let done = bars.suspend(work);
+                self.is_aside.set(false);
+                done
+            }
+            _ => work(),
+        }
     }
 
     /// Whether standard output is read by a person now.
@@ -195,6 +220,6 @@ impl Ui {
         };
         // Standard error that is closed leaves nobody to tell.
         let _ = self.flush();
-        let _ = writeln!(io::stderr().lock(), "{prefix}{message}");
+        self.aside(|| drop(writeln!(io::stderr().lock(), "{prefix}{message}")));
     }
 }

@@ -237,8 +237,13 @@ fn skipping() {
 
 /// A hook of git's that runs `script` once, when main has just moved.
 fn when_main_moves(sandbox: &Sandbox, dir: &Path, script: &str) {
+    when(sandbox, dir, "committed refs/heads/main", script);
+}
+
+/// The same for another reference, or another moment.
+fn when(sandbox: &Sandbox, dir: &Path, moment: &str, script: &str) {
     let hook = format!(
-        "#!/bin/sh\nread -r _ _ name\ncase \"$1 $name\" in 'committed refs/heads/main') ;; *) exit ;; esac\n\
+        "#!/bin/sh\nread -r _ _ name\ncase \"$1 $name\" in '{moment}') ;; *) exit ;; esac\n\
          mkdir '{}' || exit 0\n{script}\n",
         sandbox.path("once").display()
     );
@@ -265,6 +270,82 @@ fn a_commit_made_while_the_worktree_follows_takes_nothing_back() {
     sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("A  mine\n");
     sandbox.git(&dir, ["commit", "-qm", "mine"]).ok();
     sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a", "mine"]).ok().prints("a\nmine\n");
+}
+
+const KILL: &str = "kill -9 \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"";
+
+#[test]
+fn repair_frees_what_a_killed_integration_held_and_tells_of_the_rest() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    when_main_moves(&sandbox, &dir, KILL);
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(137);
+    let lock = dir.join(".git/index.lock");
+    let found = format!("'{}' was left by an integration into 'main' that was killed\n", lock.display());
+    let run = sandbox.task(&dir, ["repair", "-n"]).fails(1);
+    assert!(lock.exists() && run.stdout.contains(&found), "{run}");
+    let run = sandbox.task(&dir, ["repair"]).ok().says("see 'git integrate --status'");
+    assert!(!lock.exists() && run.stdout.contains(&format!("mended: {found}")), "{run}");
+    sandbox.integrate(&dir, ["--status"]).fails(1);
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn an_event_is_not_raised_again_after_a_kill() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let log = sandbox.path("raised");
+    let team = format!("[[on]]\nevent = \"integrated\"\nrun = \"echo $GIT_TASK >>{}\"\n", log.display());
+    sandbox.commit(&dir, ".config/git-parallel.toml", team, "Team");
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    ready(&sandbox, &dir, "b", "b", "1\n");
+    when(&sandbox, &dir, "committed refs/heads/a", KILL);
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(137);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\n");
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\nb\n");
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn a_worktree_that_goes_over_to_the_target_at_the_last_moment_follows() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.git(&dir, ["switch", "-q", "-c", "elsewhere"]).ok();
+    let other = sandbox.path("other");
+    sandbox.git(&dir, ["worktree", "add", "-q", "--detach", other.to_str().unwrap(), "main"]).ok();
+    let go_over = format!(
+        "unset $(git rev-parse --local-env-vars)\ngit -C '{}' switch -q main 2>>'{}'",
+        other.display(),
+        sandbox.path("said").display()
+    );
+    when(&sandbox, &dir, "prepared refs/heads/main", &go_over);
+    sandbox.integrate(&dir, ["--into", "main"]).ok();
+    sandbox.git(&other, ["symbolic-ref", "--short", "HEAD"]).ok().prints("main\n");
+    sandbox.git(&other, ["status", "--porcelain"]).ok().prints("");
+    assert!(other.join("a").exists());
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_lost() {
+    let sandbox = Sandbox::new();
+    let dir = two_tasks(&sandbox);
+    let command = || command(&sandbox, &dir, &[]);
+    disk_full_from_every(&sandbox, SAMPLE, command, |faulted| {
+        locks_of_git(&sandbox, &dir);
+        let half = subjects(&sandbox, &dir, "main");
+        assert!(half == LANDED || half == "Driven\nAttributes\nBegin\n", "{half}");
+        go_on(&sandbox, &dir, "--continue");
+        sandbox.integrate(&dir, [] as [&str; 0]).ok();
+        has_landed(&sandbox, &dir, &faulted.run);
+        settled(&sandbox, &dir);
+    });
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Resolver for Dialogue<'_> {
         Self::require_terminal(self.ui)?;
         interrupt::watch();
         let mut talk = Talk { ui: self.ui, stopped, answered: Vec::new(), recorded: Vec::new() };
-        talk.run()
+        self.ui.aside(|| talk.run())
     }
 }
 

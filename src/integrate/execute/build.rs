@@ -11,6 +11,7 @@ use crate::integrate::journal::{Car, Cause, Fate, Phase};
 use crate::integrate::merge::{self, Made};
 use crate::integrate::order;
 use crate::integrate::rebuild::{self, Done};
+use crate::integrate::submodules;
 use crate::task::{Branch, Slug, State, Task, events, life, place as task_place};
 
 impl Execution<'_, '_> {
@@ -19,6 +20,7 @@ impl Execution<'_, '_> {
         let total = cars.len();
         for (at, car) in cars.into_iter().enumerate() {
             crate::interrupt::check()?;
+            self.desk.observer.tally(at, total);
             if self.journal.car(&car.slug).is_none_or(|car| car.fate != Fate::Open)
                 || self.done.iter().any(|done| done.slug == car.slug)
             {
@@ -44,6 +46,7 @@ impl Execution<'_, '_> {
                 Some(built) => return Ok(built),
             }
         }
+        self.desk.observer.tally(total, total);
         Ok(Built::Whole)
     }
 
@@ -141,6 +144,9 @@ impl Execution<'_, '_> {
             // Removed meanwhile; its merge is checked all the same.
             None => Task::new(car.slug.clone(), Branch::Own(car.slug.to_string())),
         };
+        if let Some(said) = submodules::populate(&self.shop.within())? {
+            return self.failed_check(car, "git submodule update", said);
+        }
         let checked = check::run(self.desk, self.place, &self.journal.checks, tree, &task, &self.shop.path)?;
         match checked {
             Checked::Passed { ran } => {
@@ -152,13 +158,17 @@ impl Execution<'_, '_> {
             }
             Checked::Failed { command, said, log } => {
                 let said = format!("{said}\n(all of it is in '{}')", log.display());
-                let turn = self.fail(car, Cause::Check, &command, said)?;
-                if matches!(turn, Turn::LeftOut) {
-                    self.done.retain(|done| done.slug != car.slug);
-                }
-                Ok(turn)
+                self.failed_check(car, &command, said)
             }
         }
+    }
+
+    fn failed_check(&mut self, car: &Car, command: &str, said: String) -> Result<Turn> {
+        let turn = self.fail(car, Cause::Check, command, said)?;
+        if matches!(turn, Turn::LeftOut) {
+            self.done.retain(|done| done.slug != car.slug);
+        }
+        Ok(turn)
     }
 
     /// Something other than a conflict keeps a task from being merged.

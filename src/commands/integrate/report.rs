@@ -167,11 +167,41 @@ fn tell(cx: &Cx, place: &Place, report: &Report) {
             for kept in &report.kept {
                 cx.ui.warning(&format!("kept worktree and branch of '{}': {}", kept.task, kept.why));
             }
+            left_out(cx, report);
         }
-        Ended::Nothing => cx.ui.note(&format!("Nothing to land; '{name}' is as it was")),
-        Ended::Aborted => cx.ui.note(&format!("Aborted; '{name}' is as it was")),
+        Ended::Nothing => {
+            cx.ui.note(&format!("Nothing to land; '{name}' is as it was"));
+            match report.fared.is_empty() {
+                true => cx.ui.hint(&Hint {
+                    key: "integrateReady",
+                    text: "Say which tasks can be integrated with 'git task ready <task>'.".to_owned(),
+                }),
+                false => left_out(cx, report),
+            }
+        }
+        Ended::Aborted => {
+            cx.ui.note(&format!("Aborted; '{name}' is as it was"));
+            cx.ui.hint(&Hint {
+                key: "integrateNext",
+                text: "The tasks are as they were; begin again with 'git integrate'.".to_owned(),
+            });
+        }
         Ended::Stopped(stop) => stopped(cx, name, stop),
     }
+}
+
+/// What can be done about the first of those that were left out by a fault of their own.
+fn left_out(cx: &Cx, report: &Report) {
+    let is_fault = |fared: &Fared| matches!(fared, Fared::Conflict(_) | Fared::Failed(_));
+    let Some((slug, fared)) = report.fared.iter().find(|(_, fared)| is_fault(fared)) else { return };
+    let first = match fared {
+        Fared::Conflict(_) => format!("Bring the target into '{slug}' with 'git task sync {slug}', resolve"),
+        _ => format!("Mend '{slug}' in 'git task path {slug}'"),
+    };
+    cx.ui.hint(&Hint {
+        key: "integrateNext",
+        text: format!("{first}, and say 'git task ready {slug}'; then 'git integrate' again."),
+    });
 }
 
 fn stopped(cx: &Cx, name: &str, stop: &Stop) {

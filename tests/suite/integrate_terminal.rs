@@ -50,7 +50,7 @@ fn nothing_is_drawn_while_somebody_is_asked() {
     ready(&sandbox, &dir, "a", "README", "a\n");
     ready(&sandbox, &dir, "b", "README", "b\n");
     let mut pty = integrate(&sandbox, &dir, &[]);
-    pty.expect("1/1 README").send("what\r").expect("is none of");
+    pty.expect("1/1 README").send("what\r").expect("is not one of");
     pty.expect("1/1 README").send("d\r").expect("1/1 README").send("2\r").expect("Go on?");
     let asked = pty.text();
     let (_, asked) = asked.split_once("README").unwrap();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The figures of git integrate, as ratios against a shell loop of `git merge --no-ff` in the same run.
+# The figures of git integrate, as ratios against plain git doing the same work in the same run.
 #
-#   cargo build --release && benches/integrate.sh [run]...
+#   cargo build --release && benches/integrate.sh [run|plan]...
 #
 # Needs bash and git. Everything is made in a temporary directory. TASKS: the numbers of tasks; FILES: of files.
 set -euo pipefail
@@ -37,11 +37,22 @@ timed() { local out=$1 from; shift; from=$(now); "$@" >/dev/null 2>"$work/err" |
 median() { sort -n "$1" | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}'; }
 ms() { awk -v n="$1" 'BEGIN {printf "%.1f", n/1e6}'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a/b}'; }
-row() { printf '%-52s %10s ms %10s ms   ratio %s\n' "$1" "$(ms "$2")" "$(ms "$3")" "$(ratio "$2" "$3")"; }
+row() { printf '%-56s %10s ms %10s ms   ratio %s\n' "$1" "$(ms "$2")" "$(ms "$3")" "$(ratio "$2" "$3")"; }
 
 loop() { local i; for i in $(seq 0 $(($1 - 1))); do git merge -q --no-ff -m "Merge task 't$i'" "t$i"; done; }
 
-# The tasks have branches and no worktrees; --keep, because the loop tidies nothing up either.
+# Says in the repository here that the tasks are ready: they have branches and no worktrees.
+make_ready() {
+    local t
+    for t in $2; do
+        printf '[task "%s"]\n\tbranch = %s\n\tbase = main\n\tstart = %s\n\tstate = ready\n\treadyTip = %s\n' \
+            "$t" "$t" "$1" "$(git rev-parse "$t")"
+    done >"$work/tasks"
+    for t in $2; do git config --remove-section "task.$t" 2>/dev/null || :; done
+    cat "$work/tasks" >>.git/config
+}
+
+# --keep, because the loop tidies nothing up either.
 run() {
     local n i tip tasks
     for n in ${TASKS:-10 30 100}; do
@@ -52,12 +63,7 @@ run() {
         for i in $(seq 0 "$rounds"); do
             # The first round makes the private worktree, and warms the caches up.
             local to=; [ "$i" -gt 0 ] || to=.skip
-            for t in $tasks; do
-                printf '[task "%s"]\n\tbranch = %s\n\tbase = main\n\tstart = %s\n\tstate = ready\n\treadyTip = %s\n' \
-                    "$t" "$t" "$tip" "$(git rev-parse "$t")"
-            done >"$work/tasks"
-            for t in $tasks; do git config --remove-section "task.$t" 2>/dev/null || :; done
-            cat "$work/tasks" >>.git/config
+            make_ready "$tip" "$tasks"
             timed "$work/i$n.ours$to" git integrate --keep -q
             git reset -q --hard "$tip"
             timed "$work/i$n.loop$to" loop "$n"
@@ -65,9 +71,46 @@ run() {
         done
         row "git integrate --keep / loop of git merge --no-ff ($n)" \
             "$(median "$work/i$n.ours")" "$(median "$work/i$n.loop")"
+        cd / && rm -rf "$work/r$n" "$work/r$n-worktrees"
     done
 }
 
-[ $# -gt 0 ] || set -- run
+# Merged in memory, each onto the one before.
+train() {
+    local i onto=main
+    for i in $(seq 0 $(($1 - 1))); do
+        onto=$(git commit-tree -p "$onto" -p "t$i" -m x "$(git merge-tree --write-tree "$onto" "t$i")")
+    done
+}
+
+# Each task with each other one, in one process. It ends with 1 where all is well.
+pairs() {
+    awk -v n="$1" 'BEGIN { for (a = 0; a < n; a++) for (b = a + 1; b < n; b++) print "t" a " t" b }' |
+        git merge-tree --write-tree --stdin || :
+}
+
+# What is only looked at: the forecast of a train, and the picture of all pairs.
+plan() {
+    local n i
+    for n in ${TASKS:-10 30 100}; do
+        repository "$work/p$n" "${FILES:-3000}" "$n"
+        cd "$work/p$n"
+        make_ready "$(git rev-parse main)" "$(seq -f 't%g' 0 $((n - 1)))"
+        for i in $(seq 0 "$rounds"); do
+            local to=; [ "$i" -gt 0 ] || to=.skip
+            timed "$work/n$n.ours$to" git integrate -n
+            timed "$work/n$n.train$to" train "$n"
+            timed "$work/o$n.ours$to" git task overlap
+            timed "$work/o$n.pairs$to" pairs "$n"
+        done
+        row "git integrate -n / git merge-tree, commit-tree ($n)" \
+            "$(median "$work/n$n.ours")" "$(median "$work/n$n.train")"
+        row "git task overlap / all pairs, merge-tree --stdin ($n)" \
+            "$(median "$work/o$n.ours")" "$(median "$work/o$n.pairs")"
+        cd / && rm -rf "$work/p$n"
+    done
+}
+
+[ $# -gt 0 ] || set -- run plan
 git --version
 for figure in "$@"; do "$figure"; done

@@ -4,9 +4,10 @@
 
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
+use gix::objs::tree::{EntryKind, EntryMode};
 
-use super::Repo;
 use super::scratch::Scratch;
+use super::{Repo, parse_id};
 use crate::error::{Failure, OrFatal, Result};
 
 /// How a path differs.
@@ -27,6 +28,15 @@ pub struct Change {
     pub path: BString,
     /// How.
     pub kind: Kind,
+}
+
+/// A change with what is there after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// What changed.
+    pub change: Change,
+    /// The kind of the entry and what it holds; none if it is deleted, or of a kind that git does not write.
+    pub entry: Option<(EntryKind, ObjectId)>,
 }
 
 impl Repo {
@@ -52,11 +62,26 @@ impl Repo {
         pairs: &[(ObjectId, ObjectId)],
         pathspecs: &[String],
     ) -> Result<Vec<Vec<Change>>> {
+        let all = self.tree_deltas(scratch, pairs, pathspecs)?;
+        let changes = |deltas: Vec<Delta>| deltas.into_iter().map(|delta| delta.change).collect();
+        Ok(all.into_iter().map(changes).collect())
+    }
+
+    /// As [`Repo::tree_changes`], with what is there afterwards.
+    ///
+    /// # Errors
+    /// As [`Repo::tree_changes`].
+    pub fn tree_deltas(
+        &self,
+        scratch: &Scratch,
+        pairs: &[(ObjectId, ObjectId)],
+        pathspecs: &[String],
+    ) -> Result<Vec<Vec<Delta>>> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
         let script: String = pairs.iter().map(|(from, to)| format!("{from} {to}\n")).collect();
-        let cmd = self.cmd(["diff-tree", "--stdin", "-r", "-z", "--name-status", "--no-renames", "--"]);
+        let cmd = self.cmd(["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--"]);
         let output = scratch.lend(cmd.args(pathspecs)).poll().stdin(script).run()?;
         parse(&output, pairs)
     }
@@ -77,29 +102,31 @@ impl Repo {
     }
 }
 
-/// `<tree> SP <tree> LF`, and then `<status> NUL <path> NUL` for each path.
-fn parse(output: &[u8], pairs: &[(ObjectId, ObjectId)]) -> Result<Vec<Vec<Change>>> {
+/// `<tree> SP <tree> LF`, and then `:<mode> SP <mode> SP <id> SP <id> SP <status> NUL <path> NUL` for each path.
+fn parse(output: &[u8], pairs: &[(ObjectId, ObjectId)]) -> Result<Vec<Vec<Delta>>> {
     let odd = || Failure::fatal("git diff-tree printed something unexpected");
     let mut rest = output;
     let mut all = Vec::with_capacity(pairs.len());
-    for (at, (from, to)) in pairs.iter().enumerate() {
+    for (from, to) in pairs {
         let header = format!("{from} {to}\n");
         rest = rest.strip_prefix(header.as_bytes()).ok_or_else(odd)?;
-        let next = pairs.get(at + 1).map(|(from, to)| format!("{from} {to}\n"));
-        let mut changes = Vec::new();
-        // A status is one letter, so that no header can be taken for one.
-        while !rest.is_empty() && !next.as_ref().is_some_and(|next| rest.starts_with(next.as_bytes())) {
-            let (status, after) = rest.split_once_str("\0").ok_or_else(odd)?;
+        let mut deltas = Vec::new();
+        while let Some(entry) = rest.strip_prefix(b":") {
+            let (meta, after) = entry.split_once_str("\0").ok_or_else(odd)?;
             let (path, after) = after.split_once_str("\0").ok_or_else(odd)?;
+            let words: Vec<&[u8]> = meta.split_str(" ").collect();
+            let [_, mode, _, id, status] = words[..] else { return Err(odd()) };
             let kind = match status {
                 b"A" => Kind::Added,
                 b"D" => Kind::Deleted,
                 _ => Kind::Modified,
             };
-            changes.push(Change { path: path.into(), kind });
+            let mode = EntryMode::from_bytes(mode).filter(|_| kind != Kind::Deleted);
+            let entry = mode.map(|mode| parse_id(id).map(|id| (mode.kind(), id))).transpose()?;
+            deltas.push(Delta { change: Change { path: path.into(), kind }, entry });
             rest = after;
         }
-        all.push(changes);
+        all.push(deltas);
     }
     Ok(all)
 }

@@ -2,8 +2,10 @@
 //! submodules behind it.
 
 pub mod changes;
+pub mod compose;
 pub mod diff;
 pub mod forecast;
+pub mod forks;
 pub mod graph;
 pub mod landed;
 pub mod process;

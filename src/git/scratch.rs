@@ -88,10 +88,21 @@ impl Scratch {
             text.push_str(&format!("{role} git-parallel <git-parallel@localhost> 0 +0000\n"));
         }
         text.push_str("\nforecast\n");
-        let store = gix::odb::loose::Store::at(self.dir.join("objects"), self.hash);
-        store
-            .write_buf(gix::objs::Kind::Commit, text.as_bytes())
-            .or_fatal(|| format!("cannot write to '{}'", self.dir.display()))
+        self.write(gix::objs::Kind::Commit, text.as_bytes())
+    }
+
+    /// Writes an object, in process.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn write(&self, kind: gix::objs::Kind, bytes: &[u8]) -> Result<ObjectId> {
+        let written = self.objects().write_buf(kind, bytes);
+        written.or_fatal(|| format!("cannot write to '{}'", self.dir.display()))
+    }
+
+    /// The objects in it, without those that it borrows.
+    pub fn objects(&self) -> gix::odb::loose::Store {
+        gix::odb::loose::Store::at(self.dir.join("objects"), self.hash)
     }
 
     /// Lets a command write its objects here. It never fetches what a partial clone lacks: that would be

@@ -6,6 +6,7 @@
 //! [`workshop`], a worktree of our own; [`check`] runs what must succeed there; [`publish`] moves the target;
 //! [`finish`] tidies up. After a stop or a kill [`rebuild`] tells from references and ancestry what is done.
 
+mod apart;
 pub mod check;
 pub mod conflict;
 pub mod execute;

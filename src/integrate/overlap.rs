@@ -4,7 +4,7 @@
 //! Tip against tip, everything that the target did since they began would count as well. A pair is merged only if
 //! something in common makes a conflict possible.
 
-mod filter;
+pub(super) mod filter;
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use gix::ObjectId;
 
+use super::apart::Apart;
 use super::order::{self, LeftOut};
 use super::scope::outside;
 use super::select::{Chosen, Selection, select};
@@ -102,6 +103,8 @@ struct At {
     is_real: bool,
     /// The tips whose history is in it.
     tips: Vec<ObjectId>,
+    /// Which of the tasks have nothing to do with all this.
+    apart: Apart,
 }
 
 impl<'a> Forecast<'a> {
@@ -126,7 +129,9 @@ impl<'a> Forecast<'a> {
         let landed = self.desk.repo.landed_in_graph(&pairs, self.target.tip);
         let tip = self.target.tip;
         let tree = self.desk.repo.tree_of(tip)?;
-        let mut at = At { commit: tip, tree, is_real: true, tips: Vec::new() };
+        let open = pairs.iter().zip(&landed).filter(|(_, landed)| matches!(landed, Ok(None)));
+        let apart = self.apart(&open.map(|((tip, _), _)| *tip).collect::<Vec<_>>())?;
+        let mut at = At { commit: tip, tree, is_real: true, tips: Vec::new(), apart };
         let mut cars: Vec<Car> = Vec::new();
         let mut gone: HashSet<String> = HashSet::new();
         for (chosen, landed) in ordered.iter().zip(landed) {
@@ -156,6 +161,18 @@ impl<'a> Forecast<'a> {
             cars.push(car);
         }
         Ok(cars)
+    }
+
+    /// What can be said without a merge. Options may change anything, and a rebase is no merge.
+    fn apart(&self, tips: &[ObjectId]) -> Result<Apart> {
+        if !self.options.strategy.is_empty() || matches!(self.request.ff, Ff::Only | Ff::Rebase) {
+            return Ok(Apart::default());
+        }
+        match Apart::look(self.desk.repo, &self.scratch, tips, self.target.tip) {
+            Err(failure) if failure.kind == Kind::Interrupted => Err(failure),
+            // What is wrong with one task is said of that one, in its turn.
+            apart => Ok(apart.unwrap_or_default()),
+        }
     }
 
     fn car(&self, chosen: &Chosen, outcome: Outcome) -> Result<Car> {
@@ -192,6 +209,7 @@ impl<'a> Forecast<'a> {
         if is_forward {
             let tree = repo.tree_of(car.tip)?;
             at.tips.push(car.tip);
+            at.apart.merged(at.tree, tree, car.tip);
             (at.commit, at.tree) = (car.tip, tree);
             return Ok(Outcome::Merged { tree, forward: true });
         }
@@ -205,6 +223,10 @@ impl<'a> Forecast<'a> {
                 Some(why) => Ok(Outcome::Unknown { why: why.clone() }),
                 None => self.rebase(at, car),
             };
+        }
+        if let Some(tree) = at.apart.merge(repo, &self.scratch, at.tree, car.tip)? {
+            self.advance(at, car.tip, tree)?;
+            return Ok(Outcome::Merged { tree, forward: false });
         }
         let result = match &self.hindrance {
             None => repo.merge_one(&self.scratch, at.commit, car.tip, &self.options)?,
@@ -221,6 +243,7 @@ impl<'a> Forecast<'a> {
         {
             return Ok(Outcome::Contained(landed));
         }
+        at.apart.merged(at.tree, result.tree, car.tip);
         self.advance(at, car.tip, result.tree)?;
         Ok(Outcome::Merged { tree: result.tree, forward: false })
     }
@@ -286,6 +309,7 @@ impl<'a> Forecast<'a> {
         // In a rebase more commits may follow.
         let resolved = known.tree.filter(|_| self.request.ff != Ff::Rebase);
         if let Some(tree) = resolved {
+            at.apart.merged(at.tree, tree, car.tip);
             self.advance(at, car.tip, tree)?;
         }
         let branch = car.task.own_branch().unwrap_or(car.task.slug.as_str());

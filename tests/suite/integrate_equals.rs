@@ -305,3 +305,61 @@ fn recorded_resolutions_are_known() {
     sandbox.git(&dir, ["config", "rerere.enabled", "false"]).ok();
     assert!(!plain(&[]).contains("recorded"));
 }
+
+/// Most of these have nothing to do with each other, and are foretold without a merge; some meet by directories only.
+#[test]
+fn what_meets_nowhere_is_foretold_without_a_merge() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox
+        .sh(
+            &dir,
+            "mkdir d e e/s; for f in d/x d/y e/s/x e/s/y text other old; do seq 9 >$f; done; \
+             git add -A && git commit -qm files",
+        )
+        .ok();
+    for (name, script) in [
+        ("a-plain", "echo 1 >plain; mkdir -p n/e/w; echo 1 >n/e/w/x"),
+        ("b-moves", "git mv d moved"),
+        ("c-adds", "echo 1 >d/z"),
+        ("d-deep", "git rm -q e/s/x; chmod +x e/s/y"),
+        ("e-file", "echo x >new"),
+        ("f-dir", "mkdir new; echo x >new/x"),
+        ("g-gone", "git rm -q text; ln -s plain link"),
+        ("h-text", "sed -i 's/^9$/b/' text"),
+        ("i-old", "sed -i 's/^9$/b/' old"),
+        ("j-twin", "sed -i 's/^1$/a/' other"),
+        ("k-twin", "sed -i 's/^9$/z/' other"),
+        ("l-last", "echo 1 >last"),
+    ] {
+        ready(&sandbox, &dir, name, script);
+    }
+    // A task that stands on another one takes back what that did.
+    let path = sandbox.task(&dir, ["add", "-q", "--base", "main", "m-under"]).ok().path();
+    sandbox.sh(&path, "echo 2 >e/under; git add -A; git commit -qm under; git branch over").ok();
+    sandbox.task(&path, ["ready"]).ok();
+    let path = sandbox.task(&dir, ["add", "-q", "--base", "main", "n-over"]).ok().path();
+    sandbox
+        .sh(&path, "git reset -q --hard over; git rm -q e/under; echo 1 >over; git add -A; git commit -qm o")
+        .ok();
+    sandbox.task(&path, ["ready"]).ok();
+    // The target has moved a file that one of them changes.
+    sandbox.sh(&dir, "git mv old renamed && git commit -qm renamed").ok();
+    for how in ["--no-ff", "--squash", "--ff"] {
+        let trace = sandbox.path("trace");
+        let json = {
+            let mut command = sandbox.command(&dir, "git-integrate");
+            command.args(["-n", "--json", how]).env("GIT_TRACE", &trace);
+            let run = Run::of(&mut command, b"");
+            serde_json::from_slice::<Value>(&run.raw_stdout).unwrap_or_else(|e| panic!("{e}\n{run}"))
+        };
+        let merges = std::fs::read_to_string(&trace).unwrap();
+        let merges = merges.lines().filter(|line| line.contains("built-in: git merge-tree")).count();
+        std::fs::remove_file(&trace).unwrap();
+        let seen = follow(&sandbox, &dir, &json, &[how]);
+        assert_eq!(results(&seen, "conflict"), ["c-adds", "f-dir", "h-text"], "{how}: {seen:?}");
+        assert_eq!(results(&seen, "merged").len(), 11, "{how}: {seen:?}");
+        // One for each that meets something before it, and some that look closer at a conflict.
+        assert!((5..14).contains(&merges), "{how}: {merges}");
+    }
+}

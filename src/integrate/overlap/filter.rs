@@ -87,7 +87,7 @@ fn gone<'a>(
 }
 
 /// `a/b` and `a` of `a/b/c`.
-fn directories(path: &BStr) -> impl Iterator<Item = &BStr> {
+pub(in crate::integrate) fn directories(path: &BStr) -> impl Iterator<Item = &BStr> {
     let mut rest = path;
     std::iter::from_fn(move || {
         rest = rest[..rest.rfind_byte(b'/')?].as_bstr();

@@ -11,6 +11,7 @@ use super::merge::Made;
 use super::place::Place;
 use super::publish::Moved;
 use super::rebuild::{self, Done};
+use super::thin::Thin;
 use super::workshop::Workshop;
 use crate::desk::Desk;
 use crate::error::{Failure, Kind, Result};
@@ -35,6 +36,8 @@ pub struct Execution<'a, 'b> {
     journal: &'b mut Journal,
     resolver: &'b mut dyn Resolver,
     tasks: Tasks,
+    /// As long as nobody needs the private worktree's files.
+    thin: Option<Thin>,
     /// What is in the private worktree's history: task and commit, in order.
     done: Vec<Done>,
     /// What conflicts or failed in this run, for the report.
@@ -87,7 +90,8 @@ impl<'a, 'b> Execution<'a, 'b> {
         resolver: &'b mut dyn Resolver,
     ) -> Result<Self> {
         let tasks = Tasks::read(desk.repo)?;
-        Ok(Execution { desk, place, shop, journal, resolver, tasks, done: Vec::new(), seen: Vec::new() })
+        let (done, seen) = (Vec::new(), Vec::new());
+        Ok(Execution { desk, place, shop, journal, resolver, tasks, thin: None, done, seen })
     }
 
     /// Builds from nothing.
@@ -95,8 +99,18 @@ impl<'a, 'b> Execution<'a, 'b> {
     /// # Errors
     /// Interrupted, with the state kept; or git fails.
     pub fn start(mut self) -> Result<Report> {
-        self.shop.reset(self.journal.onto)?;
+        self.thin = Thin::begin(self.shop, self.journal)?;
+        if self.thin.is_none() {
+            self.shop.reset(self.journal.onto)?;
+        }
         self.drive()
+    }
+
+    /// The private worktree has the files of what is built.
+    pub(super) fn with_files(&mut self) -> Result<()> {
+        let Some(thin) = self.thin.take() else { return Ok(()) };
+        self.reset_to_head()?;
+        thin.end()
     }
 
     /// Goes on after a stop or a kill.
@@ -253,14 +267,19 @@ impl<'a, 'b> Execution<'a, 'b> {
     /// Builds, publishes and tidies up, and builds again if the target moved meanwhile.
     pub(super) fn drive(&mut self) -> Result<Report> {
         for _ in 0..REPLAYS {
-            match self.build() {
+            let built = self.build().and_then(|built| self.with_files().map(|()| built));
+            match built {
                 Ok(Built::Whole) => {}
                 Ok(Built::Stopped(stop)) => return Ok(self.report(Ended::Stopped(stop))),
                 Ok(Built::Aborted) => {
                     abort(self.desk, self.place, Some(self.shop), self.journal)?;
                     return Ok(self.report(Ended::Aborted));
                 }
-                Err(failure) => return Err(self.keep_state(failure)),
+                Err(failure) => {
+                    // Somebody may look there, and what went wrong matters more.
+                    let _ = self.with_files();
+                    return Err(self.keep_state(failure));
+                }
             }
             if self.done.is_empty() {
                 rebuild::forget(self.desk, self.place)?;

@@ -46,19 +46,24 @@ fn merge_it(shop: &Workshop<'_>, how: &How, car: &Car, onto: ObjectId) -> Result
     let output = match how.ff {
         Ff::Rebase => return rebase(shop, how, car, onto),
         Ff::Squash => squash(shop, how, car)?,
-        Ff::No | Ff::Yes | Ff::Only => {
-            let ff = match how.ff {
-                Ff::Yes => "--ff",
-                Ff::Only => "--ff-only",
-                _ => "--no-ff",
-            };
-            // git asks the first parent's side for attributes, and HEAD for no options: it is on no branch.
-            let cmd =
-                shop.git(["merge", "--quiet", "--no-edit", ff, "--no-log", "-m"]).arg(message(shop, car)?);
-            signing(cmd, how).args(strategy(how)).arg(car.tip.to_string()).output()?
-        }
+        Ff::No | Ff::Yes | Ff::Only => command(shop.git([""; 0]), shop, how, car)?.output()?,
     };
     outcome(shop, onto, output)
+}
+
+/// `git merge` of a task, added to a command that says where.
+///
+/// # Errors
+/// If the task's commits can't be listed for the message.
+pub(super) fn command(git: Cmd, shop: &Workshop<'_>, how: &How, car: &Car) -> Result<Cmd> {
+    let ff = match how.ff {
+        Ff::Yes => "--ff",
+        Ff::Only => "--ff-only",
+        _ => "--no-ff",
+    };
+    // git asks the first parent's side for attributes, and HEAD for no options: it is on no branch.
+    let cmd = git.args(["merge", "--quiet", "--no-edit", ff, "--no-log", "-m"]).arg(message(shop, car)?);
+    Ok(signing(cmd, how).args(strategy(how)).arg(car.tip.to_string()))
 }
 
 /// Commits what was resolved by somebody, or takes over what he has committed himself.

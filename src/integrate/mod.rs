@@ -26,6 +26,7 @@ pub mod scope;
 pub mod select;
 pub mod submodules;
 pub mod suggest;
+mod thin;
 pub mod train;
 pub mod undo;
 pub mod workshop;

@@ -97,6 +97,13 @@ pub fn set_refs(desk: &Desk<'_>, place: &Place, wanted: Vec<(String, Option<Obje
 
 fn all_refs(desk: &Desk<'_>, place: &Place) -> Result<Vec<String>> {
     let prefix = place.ref_name("");
+    if desk.repo.has_files_backend() {
+        let gix = desk.repo.gix();
+        let failed = || "cannot read the references";
+        let platform = gix.references().or_fatal(failed)?;
+        let found = platform.prefixed(prefix.as_str()).or_fatal(failed)?;
+        return Ok(found.flatten().map(|reference| reference.name().as_bstr().to_string()).collect());
+    }
     let out = desk.repo.at_home().cmd(["for-each-ref", "--format=%(refname)", &prefix]).poll().run()?;
     Ok(out.lines().map(|name| name.to_str_lossy().into_owned()).collect())
 }

@@ -140,6 +140,28 @@ fn start_and_continue() {
     });
 }
 
+/// Where no hook and no driver looks, the merges are made without the files.
+#[test]
+fn start_and_continue_without_files() {
+    let plain = |sandbox: &Sandbox| {
+        let dir = sandbox.init();
+        for name in ["a", "b", "c"] {
+            ready(sandbox, &dir, name, name, "1\n");
+        }
+        dir
+    };
+    sweep(plain, &[], |sandbox, dir, _| {
+        go_on(sandbox, dir, "--continue");
+        sandbox.integrate(dir, [] as [&str; 0]).ok();
+        let landed = "Merge task 'c'\nMerge task 'b'\nMerge task 'a'\nBegin\n";
+        assert_eq!(subjects(sandbox, dir, "main"), landed);
+        let shop = workshop(sandbox);
+        if shop.exists() {
+            sandbox.git(&shop, ["status", "--porcelain"]).ok().prints("");
+        }
+    });
+}
+
 #[test]
 fn start_and_abort() {
     sweep(two_tasks, &[], |sandbox, dir, run| {

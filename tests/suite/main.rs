@@ -35,6 +35,7 @@ mod integrate_plan;
 mod integrate_run;
 mod integrate_submodules;
 mod integrate_terminal;
+mod integrate_thin;
 mod layers;
 mod list;
 mod manual;

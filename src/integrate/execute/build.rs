@@ -33,7 +33,7 @@ impl Execution<'_, '_> {
             }
             let onto = self.head();
             let step = self.desk.observer.step(&format!("({}/{total}) Merging '{}'", at + 1, car.slug));
-            let made = merge::merge(self.shop, &self.journal.how, &car, onto)?;
+            let made = self.merged(&car, onto)?;
             drop(step);
             let turn = match made {
                 Made::Commit(commit) => Turn::Merged(commit),
@@ -48,6 +48,17 @@ impl Execution<'_, '_> {
         }
         self.desk.observer.tally(total, total);
         Ok(Built::Whole)
+    }
+
+    /// Without the files as long as it goes smoothly.
+    fn merged(&mut self, car: &Car, onto: ObjectId) -> Result<Made> {
+        if let Some(thin) = &self.thin {
+            if let Some(commit) = thin.merge(self.shop, &self.journal.how, car, onto)? {
+                return Ok(Made::Commit(commit));
+            }
+            self.with_files()?;
+        }
+        merge::merge(self.shop, &self.journal.how, car, onto)
     }
 
     /// What a turn means for the train: nothing more, or its end.

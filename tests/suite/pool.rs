@@ -228,7 +228,7 @@ fn a_lease_is_renewed_only_by_who_has_it() {
     sandbox.pool(&dir, ["release", "1"]).ok();
     sandbox.pool(&dir, ["renew", "1"]).fails(1).says("nobody holds it");
     sandbox.pool(&dir, ["renew", "1", "--lease", &lease]).fails(1);
-    sandbox.pool(&dir, ["renew", "nope"]).fails(128).says("no slot");
+    sandbox.pool(&dir, ["renew", "nope"]).fails(128).says("is not a slot");
     // Who claims it next has another lease.
     claim(&sandbox, &dir, &[]);
     assert_ne!(key(&sandbox, &dir, "1", "lease"), lease);

@@ -52,10 +52,7 @@ pub fn as_git_parses(command: Command, path: &str) -> Command {
         .disable_version_flag(true)
         .infer_long_args(true)
         .override_usage(usage)
-        .after_long_help(format!(
-            "See 'git help {}' for the manual",
-            path.split(' ').nth(1).unwrap_or_default()
-        ))
+        .after_long_help(format!("See 'git help {}' for the manual", manual_of(path)))
         .help_template("usage: {usage}\n\n{about-with-newline}\n{all-args}{after-help}")
         .arg(Arg::new("-h").short('h').action(ArgAction::HelpShort).help("Print usage").hide_short_help(true))
         .arg(
@@ -86,6 +83,13 @@ pub fn as_git_parses(command: Command, path: &str) -> Command {
         command = command.mut_subcommand(name, |sub| as_git_parses(sub, &path));
     }
     command
+}
+
+/// What `git help` calls the page. It knows commands by their name without `git-`, and pages that aren't
+/// called after a command by their own name only.
+fn manual_of(path: &str) -> String {
+    let words: Vec<&str> = path.split(' ').collect();
+    if words.len() == 2 { words[1].to_owned() } else { words.join("-") }
 }
 
 /// The heading of the options that every command has.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::completion::{self, FISH_BRIDGE, PROGRAMS, Shell};
+pub use super::pages::PAGES;
 use crate::context::Context;
 use crate::error::{EXIT_DONE, Failure, OrFatal, Result};
 use crate::git::{no_vars, process};
@@ -14,15 +15,8 @@ use crate::paths::{path_bytes, path_from};
 use crate::store::atomic;
 use crate::ui::Ui;
 
-/// The manual, a page for each program.
-const PAGES: &[(&str, &str)] = &[
-    ("git-task.1", include_str!("../../man/git-task.1")),
-    ("git-pool.1", include_str!("../../man/git-pool.1")),
-    ("git-integrate.1", include_str!("../../man/git-integrate.1")),
-];
-
 /// What no page of somebody else's contains.
-const PAGE_MARK: &str = "\"git-parallel";
+const PAGE_MARK: &str = "Made from the source of git-parallel;";
 
 /// Put the manual pages where man finds them
 #[derive(ClapArgs, Debug)]
@@ -52,23 +46,71 @@ pub fn man(context: &Context, ui: &Ui, args: &ManArgs) -> Result<u8> {
         Some(dir) => context.cwd.join(dir),
         None => prefix(context)?.join("share/man"),
     };
-    let named_section = dir.file_name().is_some_and(|name| name == "man1");
-    let section = if named_section { dir } else { dir.join("man1") };
-    let files: Vec<File> =
-        PAGES.iter().map(|(name, text)| File { path: section.join(name), text: (*text).into() }).collect();
+    // Who names the directory of a section means the manual that it is in.
+    let is_section = dir.file_name().is_some_and(|name| SECTIONS.iter().any(|section| name == *section));
+    let root = if is_section { dir.parent().unwrap_or(&dir).to_owned() } else { dir };
+    let file = |&(name, text): &(&str, &str)| File {
+        path: root.join(section_of(name)).join(name),
+        text: text.into(),
+    };
+    let files: Vec<File> = PAGES.iter().map(file).collect();
+    let outdated = outdated(&root, &files)?;
     if args.uninstall {
-        return remove(ui, &files, PAGE_MARK);
+        let all: Vec<File> = files.into_iter().chain(outdated).collect();
+        return remove(ui, &all, PAGE_MARK);
     }
     write(ui, &files, PAGE_MARK)
         .map_err(|e| e.hint("taskInstall", "Name another directory: 'git task install-man <dir>'."))?;
-    if !man_finds(context, &files[0].path) {
-        let root = section.parent().unwrap_or(&section).display().to_string();
+    for File { path, .. } in &outdated {
+        std::fs::remove_file(path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+        ui.note(&format!("Removed '{}', a page of another version", path.display()));
+    }
+    if !man_finds(context, &root.join("man1/git-task.1")) {
         ui.note(&format!(
             "man does not look there by itself. It does with this in your shell's startup file:\n    \
-             export MANPATH=\"{root}:$MANPATH\""
+             export MANPATH=\"{}:$MANPATH\"",
+            root.display()
         ));
     }
     Ok(EXIT_DONE)
+}
+
+/// The sections of the manual that have pages of ours.
+const SECTIONS: [&str; 3] = ["man1", "man5", "man7"];
+
+/// The directory of a page, from the digit that its name ends with.
+fn section_of(name: &str) -> &'static str {
+    let is_of = |section: &&&str| section.chars().last() == name.chars().last();
+    SECTIONS.iter().find(is_of).expect("a page is of one of these sections")
+}
+
+/// Pages of ours that this version doesn't have.
+///
+/// # Errors
+/// If a directory can't be read.
+fn outdated(root: &Path, files: &[File]) -> Result<Vec<File>> {
+    let mut found = Vec::new();
+    for section in SECTIONS {
+        let dir = root.join(section);
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", dir.display())),
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let may_be = ["git-task", "git-pool", "git-integrate", "git-parallel"];
+            let is_known = files.iter().any(|file| file.path == path);
+            if may_be.into_iter().any(|begin| name.starts_with(begin))
+                && !is_known
+                && is_ours(&path, PAGE_MARK)
+            {
+                found.push(File { path, text: String::new() });
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
 }
 
 /// Whether `man git-task` shows this file.

@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod install;
 pub mod integrate;
+pub mod pages;
 pub mod pool;
 pub mod task;
 pub mod trust;

@@ -1,11 +1,13 @@
 //! `install-man` and `install-completions`: files where the programs that want them look.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use git_parallel::commands::install::PAGES;
 
 use crate::support::*;
 
 /// The files that a run says it has written or removed.
-fn named(run: &Run) -> Vec<std::path::PathBuf> {
+fn named(run: &Run) -> Vec<PathBuf> {
     run.stdout.lines().map(Into::into).collect()
 }
 
@@ -75,6 +77,15 @@ fn a_shell_gets_its_file_on_standard_output() {
         .says("`tcsh' is not one of bash, zsh, fish");
 }
 
+/// Where each page of the manual belongs below a directory.
+fn pages_below(dir: &Path) -> Vec<PathBuf> {
+    let place = |&(name, _): &(&str, &str)| {
+        let section = name.rsplit('.').next().unwrap();
+        dir.join(format!("man{section}")).join(name)
+    };
+    PAGES.iter().map(place).collect()
+}
+
 #[test]
 fn git_finds_the_manual() {
     if !need("man") {
@@ -85,28 +96,75 @@ fn git_finds_the_manual() {
     sandbox.set("MANPAGER", "cat").set("PAGER", "cat");
     sandbox.git(&outside, ["help", "task"]).fails(16);
     let run = sandbox.task(&outside, ["install-man"]).ok().does_not_say("MANPATH");
-    let pages = ["git-task.1", "git-pool.1", "git-integrate.1"];
-    let files: Vec<_> = pages.map(|p| sandbox.root().join("share/man/man1").join(p)).into();
+    let files = pages_below(&sandbox.root().join("share/man"));
     assert_eq!(named(&run), files);
+    for section in ["man1", "man5", "man7"] {
+        assert!(files.iter().any(|file| file.parent().unwrap().ends_with(section)), "{section}");
+    }
     for (args, sign) in [
-        (["help", "task"], "git-task - "),
-        (["task", "--help"], "git-task - "),
-        (["pool", "--help"], "git-pool - "),
-        (["integrate", "--help"], "git-integrate - "),
+        (&["help", "task"][..], "git-task - "),
+        (&["task", "--help"], "git-task - "),
+        (&["pool", "--help"], "git-pool - "),
+        (&["integrate", "--help"], "git-integrate - "),
+        (&["help", "git-task-add"], "git-task-add - "),
+        (&["help", "git-pool-claim"], "git-pool-claim - "),
+        // An alias shows the page that it leads to.
+        (&["help", "git-task-unlock"], "git-task-lock, git-task-unlock - "),
+        (&["help", "git-parallel"], "git-parallel - "),
+        // What a command says of itself stays as it was, and names its page.
+        (&["task", "add", "--help"], "See 'git help git-task-add' for the manual"),
     ] {
         let run = sandbox.git(&outside, args).ok();
         assert!(run.stdout.contains(sign), "{run}");
     }
+    for (args, sign) in [
+        (&["git-parallel"][..], "git-parallel - "),
+        (&["7", "git-parallel"], "git-parallel - "),
+        (&["git-parallel-config"], "git-parallel-config - "),
+        (&["5", "git-parallel-config"], "git-parallel-config - "),
+        (&["git-task-block"], "git-task-ready, git-task-block, git-task-reopen - "),
+    ] {
+        let run = sandbox.run(&outside, "man", args).ok();
+        assert!(run.stdout.contains(sign), "{run}");
+    }
     let removed = sandbox.task(&outside, ["install-man", "--uninstall"]).ok();
     assert_eq!(named(&removed), files);
+    assert!(files.iter().all(|file| !file.exists()));
+    sandbox.git(&outside, ["help", "git-task-add"]).fails(16);
     // Elsewhere, it says what man must be told.
     let elsewhere = outside.join("my man");
     let run = sandbox.task(&outside, ["install-man", "my man"]).ok();
-    assert_eq!(named(&run)[0], elsewhere.join("man1/git-task.1"));
+    assert_eq!(named(&run), pages_below(&elsewhere));
     run.says(&format!("MANPATH=\"{}:$MANPATH\"", elsewhere.display()));
     sandbox.set("MANPATH", format!("{}:", elsewhere.display()));
-    sandbox.task(&outside, ["install-man", "my man/man1"]).ok().does_not_say("MANPATH");
+    // Who names one section means them all.
+    let run = sandbox.task(&outside, ["install-man", "my man/man1"]).ok().does_not_say("MANPATH");
+    assert_eq!(named(&run), pages_below(&elsewhere));
     sandbox.git(&outside, ["help", "task"]).ok();
-    std::fs::write(elsewhere.join("man1/git-pool.1"), "mine").unwrap();
-    sandbox.task(&outside, ["install-man", "my man"]).fails(128).says("is not one of ours");
+    std::fs::write(elsewhere.join("man7/git-parallel.7"), "mine").unwrap();
+    sandbox.task(&outside, ["install-man", "my man"]).fails(128).prints("").says("is not one of ours");
+}
+
+#[test]
+fn pages_of_another_version_go_too() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.path("");
+    let man1 = sandbox.root().join("share/man/man1");
+    sandbox.task(&outside, ["install-man"]).ok();
+    let old = man1.join("git-task-frobnicate.1");
+    let foreign = ["git-task-mine.1", "git-standup.1"].map(|name| man1.join(name));
+    let text = std::fs::read(man1.join("git-task.1")).unwrap();
+    let write_old = || std::fs::write(&old, &text).unwrap();
+    write_old();
+    std::fs::write(&foreign[0], ".TH mine 1\n").unwrap();
+    // Ours by its text, and not by its name.
+    std::fs::write(&foreign[1], &text).unwrap();
+    let run = sandbox.task(&outside, ["install-man"]).ok().says("git-task-frobnicate.1");
+    assert!(!old.exists() && !named(&run).contains(&old), "{run}");
+    write_old();
+    let removed = named(&sandbox.task(&outside, ["install-man", "--uninstall"]).ok());
+    assert!(removed.contains(&old) && removed.len() == PAGES.len() + 1, "{removed:?}");
+    let left: Vec<_> = std::fs::read_dir(&man1).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(foreign.iter().all(|file| left.contains(file)), "{left:?}");
 }

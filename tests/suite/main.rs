@@ -65,5 +65,6 @@ mod session_terminal;
 mod state;
 mod sync;
 mod team;
+mod transcript;
 mod usage;
 mod watch;

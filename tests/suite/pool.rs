@@ -235,24 +235,6 @@ fn a_lease_is_renewed_only_by_who_has_it() {
 }
 
 #[test]
-fn keys_are_in_the_manual() {
-    let page = std::fs::read_to_string(crate::generated::root("man/git-pool.in")).unwrap();
-    let keys = git_parallel::commands::pool::list::KEYS.iter().map(|k| (*k).to_owned());
-    let config = ["size", "max", "base", "worktreeFormat", "maxCache"].map(|k| format!("pool.{k}"));
-    for key in keys.chain(config) {
-        assert!(page.contains(&format!("\n`{key}`::")), "git-pool.in doesn't explain {key}");
-    }
-    let advice = crate::manual::strings_in_source("pool");
-    let advice = advice.iter().filter(|key| key[4..].starts_with(|c: char| c.is_ascii_uppercase()));
-    let mut seen = 0;
-    for key in advice {
-        assert!(page.contains(&format!("`advice.{key}`")), "git-pool.in doesn't mention advice.{key}");
-        seen += 1;
-    }
-    assert!(seen > 5, "they were found");
-}
-
-#[test]
 fn odd_repositories_have_pools_too() {
     for options in [&["--object-format=sha256"][..], &["--ref-format=reftable"]] {
         if options[0].contains("reftable") && git_under_test().version < (2, 45) {

@@ -4,13 +4,23 @@
 //! an item, and three backquotes fence what is shown as it is. Within a line, `x` in backquotes is bold, `<x>` and `_x_` are what
 //! the reader fills in.
 
-/// The page. `title` is `git-task`, `date` is year, month and day.
-pub fn page(title: &str, date: &str, version: &str, text: &str) -> String {
+use super::source::Page;
+
+/// The first line of each page, by which `git task install-man` knows it.
+const MADE: &str =
+    ".\\\" Made from the source of git-parallel; see CONTRIBUTING.md. Changes here are lost.\n";
+
+/// A page that leads to another: `man1/git-task-ready.1`.
+pub fn alias(target: &str) -> String {
+    format!("{MADE}.so {target}\n")
+}
+
+/// The page, of which `text` is the source with nothing left to fill in.
+pub fn page(page: &Page, version: &str, text: &str) -> String {
+    let (title, section, date) = (page.name.to_uppercase().replace('-', "\\-"), page.section, &page.date);
     assert!(text.is_ascii(), "a page is plain ASCII, so that every terminal shows it");
     let mut out = format!(
-        ".\\\" Made from the source of git-parallel; see CONTRIBUTING.md. Changes here are lost.\n\
-         .TH \"{}\" \"1\" \"{date}\" \"git-parallel {version}\" \"Git Manual\"\n.nh\n.ad l\n",
-        title.to_uppercase().replace('-', "\\-")
+        "{MADE}.TH \"{title}\" \"{section}\" \"{date}\" \"git-parallel {version}\" \"Git Manual\"\n.nh\n.ad l\n"
     );
     let mut in_definition = false;
     // A paragraph after a heading needs no space; a term after an item needs its own indentation back.

@@ -75,7 +75,10 @@ impl Thin {
         car: &Car,
         onto: ObjectId,
     ) -> Result<Option<ObjectId>> {
-        merge::command(self.cmd(), shop, how, car)?.output()?;
+        if merge::command(self.cmd(), shop, how, car)?.output()?.code() != 0 {
+            // A git that was killed leaves them, be it before or after HEAD moved.
+            shop.remove_locks()?;
+        }
         let head = shop.head()?;
         if head == onto {
             interrupt::check()?;

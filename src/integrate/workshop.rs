@@ -125,7 +125,10 @@ impl<'a> Workshop<'a> {
 
     /// Locks that a git which is dead left behind. Ours is held, and a git that lives holds it with us: so none
     /// lives here.
-    fn remove_locks(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub(super) fn remove_locks(&self) -> Result<()> {
         remove_locks_in(&self.git_dir)
     }
 }

@@ -164,10 +164,14 @@ fn open_terminal() -> (OwnedFd, OwnedFd) {
 /// Makes the terminal the controlling one, so that /dev/tty opens it and Ctrl-C reaches the command.
 #[expect(unsafe_code, reason = "code between fork and exec has no safe form")]
 fn take_terminal(command: &mut std::process::Command, terminal: i32) {
-    // SAFETY: setsid and ioctl are async-signal-safe, and nothing is allocated. The descriptor is
+    // SAFETY: setsid, ioctl and signal are async-signal-safe, and nothing is allocated. The descriptor is
     // open there: it is closed by exec, not by fork.
     unsafe {
         command.pre_exec(move || {
+            // A script that runs the tests with `&` has them ignored, which is inherited; a person's shell has not.
+            for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             if libc::setsid() < 0 || libc::ioctl(terminal, libc::TIOCSCTTY as _, 0) < 0 {
                 return Err(std::io::Error::last_os_error());
             }

@@ -28,6 +28,7 @@ mod disk;
 mod held;
 mod index_file;
 mod inside;
+mod look;
 mod place;
 mod put;
 mod raw;
@@ -37,6 +38,7 @@ mod state;
 mod tests;
 
 pub use bring::bring;
+pub use look::{Look, is_same};
 pub use restore::{restore_into, texts_of};
 
 use std::collections::BTreeSet;
@@ -91,6 +93,8 @@ pub struct Taken {
     pub commit: ObjectId,
     /// What no object can hold: pipes, sockets, devices.
     pub lost: Vec<PathBuf>,
+    /// What was seen, if a second look can be compared with it.
+    pub look: Option<Look>,
 }
 
 /// Takes a snapshot. Only objects are written: in the repository, or in the clone.
@@ -108,6 +112,8 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
     let mut named = Named::default();
     let mut head = None;
     let mut lost = Vec::new();
+    let mut seen = None;
+    let (mut files, mut references) = (Vec::new(), Vec::new());
     let common_dir = git_dir.filter(|_| request.clone).unwrap_or(repo.common_dir());
     if let Some(git_dir) = git_dir {
         let index = contents::index(&place, git_dir, &mut parts)?;
@@ -119,38 +125,48 @@ pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
                 if !others.is_empty() {
                     return Ok(Snapshot::NotByObjects(others));
                 }
+                let prints = match index.is_plain() && !request.clone && repo.has_files_backend() {
+                    true => look::prints(&place, path, &status, request.kept)?,
+                    false => None,
+                };
                 contents::worktree(&place, path, &status, &index, &mut parts)?;
                 contents::ignored(path, request.kept, &mut parts)?;
                 if !unseen.empty.is_empty() {
                     parts.push((b"empty".to_vec(), FILE, Content::Bytes(disk::z_list(&unseen.empty))));
                 }
                 head = status.head;
-                lost = unseen.special;
+                lost.clone_from(&unseen.special);
+                seen = prints.map(|prints| (status, unseen, prints));
             }
             None => {
                 let out = place.cmd(["rev-parse", "-q", "--verify", "HEAD^{commit}"]).output()?;
                 head = parse_id(out.stdout.trim_ascii()).ok();
             }
         }
-        let files = state::files(git_dir)?;
+        files = state::files(git_dir)?;
         parts.extend(state::parts("gitdir", &files));
         files.iter().for_each(|(name, text)| named.state_file(name, text));
-        let references = state::references(&place, git_dir, common_dir, request.clone)?;
+        references = state::references(&place, git_dir, common_dir, request.clone)?;
         named.references(&references);
         if !references.is_empty() {
-            parts.push((b"refs".to_vec(), FILE, Content::Bytes(references)));
+            parts.push((b"refs".to_vec(), FILE, Content::Bytes(references.clone())));
         }
     }
     let logs = state::reflogs(&place, git_dir, common_dir, request.branch, request.clone)?;
     parts.extend(state::parts("logs", &logs));
     logs.iter().for_each(|(_, text)| named.reflog(text));
+    let look = seen.and_then(|(status, unseen, prints)| {
+        let index = std::fs::read(place.file("index")).ok()?;
+        let admin = look::Admin { index: &index, files: &files, references: &references, logs: &logs };
+        Some(Look::new(request, &status, &unseen, &prints, &admin))
+    });
     // A rebase has HEAD elsewhere than the branch.
     let branch = request.branch.map(|name| repo.find_ref(name)).transpose()?.flatten();
     let first = request.tip.into_iter().chain(head).chain(branch.filter(|_| !request.clone));
     let main = request.clone.then_some(repo);
     let parents = named.hold(&place, first, request.branch, main, &mut parts)?;
     let tree = place.write(parts)?;
-    Ok(Snapshot::Taken(Taken { commit: place.commit(tree, &parents, request.now)?, lost }))
+    Ok(Snapshot::Taken(Taken { commit: place.commit(tree, &parents, request.now)?, lost, look }))
 }
 
 /// Repositories inside the worktree with something that only they hold, and worktrees of this one.

@@ -12,7 +12,7 @@ use super::record::Record;
 use crate::error::{Failure, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
-use crate::git::snapshot::{self, Request, Snapshot, Taken};
+use crate::git::snapshot::{self, Look, Request, Snapshot, Taken};
 use crate::git::{Repo, parse_id};
 use crate::paths::path_bytes;
 
@@ -70,6 +70,8 @@ pub enum Kept {
         entry: Entry,
         /// What could not be kept: pipes, sockets, devices.
         lost: Vec<PathBuf>,
+        /// What was seen, for [`keep_if_changed`].
+        look: Option<Look>,
     },
     /// Other repositories inside hold work: the directory itself must be kept.
     NeedsDirectory(Vec<PathBuf>),
@@ -80,44 +82,52 @@ pub enum Kept {
 /// # Errors
 /// If something can't be read or written: then nothing must be taken away.
 pub fn keep(repo: &Repo, removal: &Removal<'_>) -> Result<Kept> {
-    let Taken { commit, lost } = match take(repo, removal)? {
-        Snapshot::Taken(taken) => taken,
-        Snapshot::NotByObjects(inside) => return Ok(Kept::NeedsDirectory(inside)),
-    };
-    put(repo, removal, commit, lost)
+    match take(repo, removal)? {
+        Snapshot::Taken(taken) => put(repo, removal, taken),
+        Snapshot::NotByObjects(inside) => Ok(Kept::NeedsDirectory(inside)),
+    }
 }
 
-/// As [`keep`], if the last removal of this task holds anything else; none if it holds just this.
+/// As [`keep`], if the last removal of this task holds anything else; none if it holds just this. `first` is what
+/// was seen then, if that is known.
 ///
 /// # Errors
 /// As [`keep`].
-pub fn keep_if_changed(repo: &Repo, removal: &Removal<'_>) -> Result<Option<Kept>> {
-    let Taken { commit, lost } = match take(repo, removal)? {
+pub fn keep_if_changed(repo: &Repo, removal: &Removal<'_>, first: Option<&Look>) -> Result<Option<Kept>> {
+    if let Some(first) = first
+        && as_request(removal, |request| snapshot::is_same(repo, request, first))?
+    {
+        return Ok(None);
+    }
+    let taken = match take(repo, removal)? {
         Snapshot::Taken(taken) => taken,
         Snapshot::NotByObjects(inside) => return Ok(Some(Kept::NeedsDirectory(inside))),
     };
     if let Some(last) = latest(repo, removal.slug)?
-        && same_content(repo, removal, commit, last.commit)?
+        && same_content(repo, removal, taken.commit, last.commit)?
     {
         return Ok(None);
     }
-    put(repo, removal, commit, lost).map(Some)
+    put(repo, removal, taken).map(Some)
 }
 
 /// Whether two snapshots hold the same files, in the same state.
 fn same_content(repo: &Repo, removal: &Removal<'_>, new: ObjectId, last: ObjectId) -> Result<bool> {
-    // That of a clone is not here yet.
-    let git = match (removal.clone, removal.path) {
-        (true, Some(path)) => Git::at(path),
-        _ => repo.at_home(),
+    let Some(clone) = removal.path.filter(|_| removal.clone) else {
+        return Ok(repo.tree_of(new)? == repo.tree_of(last)?);
     };
+    // The new one is not here yet.
     let trees = [new, last].map(|id| format!("{id}^{{tree}}"));
-    let out = git.cmd(["rev-parse"]).args(trees).poll().run()?;
+    let out = Git::at(clone).cmd(["rev-parse"]).args(trees).poll().run()?;
     let mut lines = out.lines();
     Ok(lines.next() == lines.next())
 }
 
 fn take(repo: &Repo, removal: &Removal<'_>) -> Result<Snapshot> {
+    as_request(removal, |request| snapshot::take(repo, request))
+}
+
+fn as_request<T>(removal: &Removal<'_>, ask: impl FnOnce(&Request<'_>) -> Result<T>) -> Result<T> {
     let (task, meta) = (removal.task.to_bytes()?, removal.meta.to_bytes()?);
     let mut texts: Vec<(&str, &[u8])> = vec![("task", &task), ("meta", &meta)];
     texts.extend(removal.note.map(|note| ("note", note)));
@@ -131,14 +141,15 @@ fn take(repo: &Repo, removal: &Removal<'_>) -> Result<Snapshot> {
         kept: removal.kept,
         now: removal.now,
     };
-    snapshot::take(repo, &request)
+    ask(&request)
 }
 
-fn put(repo: &Repo, removal: &Removal<'_>, commit: ObjectId, lost: Vec<PathBuf>) -> Result<Kept> {
+fn put(repo: &Repo, removal: &Removal<'_>, taken: Taken) -> Result<Kept> {
+    let Taken { commit, lost, look } = taken;
     if let (true, Some(path)) = (removal.clone, removal.path) {
         snapshot::bring(repo, path, commit)?;
     }
-    Ok(Kept::InTrash { entry: file(repo, removal.slug, commit, removal.now)?, lost })
+    Ok(Kept::InTrash { entry: file(repo, removal.slug, commit, removal.now)?, lost, look })
 }
 
 /// Files a removal once more, after others that came later, so that it is the latest.
@@ -181,9 +192,29 @@ fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
 /// # Errors
 /// If the references can't be read.
 pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
-    if repo.has_files_backend() && is_empty(repo) {
-        return Ok(Vec::new());
+    let known = if repo.has_files_backend() { in_files(repo) } else { None };
+    let mut all = known.map_or_else(|| through_git(repo), Ok)?;
+    all.sort_by(|a, b| (&a.slug, a.number).cmp(&(&b.slug, b.number)));
+    Ok(all)
+}
+
+/// Without asking git, which nearly each command would have to. None if something can't be read, as when
+/// somebody else is packing or deleting: then git knows.
+fn in_files(repo: &Repo) -> Option<Vec<Entry>> {
+    let gix = repo.gix();
+    let references = gix.references().ok()?;
+    let mut all = Vec::new();
+    for reference in references.prefixed(PREFIX).ok()? {
+        let reference = reference.ok()?;
+        let id = reference.target().try_id()?.to_owned();
+        let commit = gix.find_object(id).ok()?.try_into_commit().ok()?;
+        let when = commit.time().ok()?.seconds;
+        all.extend(entry(&reference.name().as_bstr().to_str_lossy(), id, when));
     }
+    Some(all)
+}
+
+fn through_git(repo: &Repo) -> Result<Vec<Entry>> {
     let format = "--format=%(objectname) %(committerdate:unix) %(refname)";
     let out = repo.at_home().cmd(["for-each-ref", format, PREFIX]).poll().run()?;
     let mut all = Vec::new();
@@ -191,27 +222,16 @@ pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
         let line = line.to_str_lossy();
         let mut words = line.splitn(3, ' ');
         let (Some(id), Some(when), Some(name)) = (words.next(), words.next(), words.next()) else { continue };
-        let Some((slug, number)) = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('/')) else {
-            continue;
-        };
-        let Ok(number) = number.parse() else { continue };
-        all.push(Entry {
-            slug: slug.to_owned(),
-            number,
-            commit: parse_id(id.as_bytes())?,
-            when: when.parse().unwrap_or(0),
-            ref_name: name.to_owned(),
-        });
+        all.extend(entry(name, parse_id(id.as_bytes())?, when.parse().unwrap_or(0)));
     }
-    all.sort_by(|a, b| (&a.slug, a.number).cmp(&(&b.slug, b.number)));
     Ok(all)
 }
 
-/// Without asking git: most repositories have no trash, and `add` looks for it each time.
-fn is_empty(repo: &Repo) -> bool {
-    let gix = repo.gix();
-    let Ok(references) = gix.references() else { return false };
-    references.prefixed(PREFIX).is_ok_and(|mut all| all.next().is_none())
+/// An entry by the name of its reference; none if somebody else made that.
+fn entry(name: &str, commit: ObjectId, when: i64) -> Option<Entry> {
+    let (slug, number) = name.strip_prefix(PREFIX)?.rsplit_once('/')?;
+    let number = number.parse().ok()?;
+    Some(Entry { slug: slug.to_owned(), number, commit, when, ref_name: name.to_owned() })
 }
 
 /// The last removal of a task.

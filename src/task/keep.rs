@@ -10,12 +10,21 @@ use super::{Desk, Slug, Task, place};
 use crate::desk::mark;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
+use crate::git::snapshot::Look;
 use crate::git::worktree::{Head, Worktree};
 use crate::store::record::Record;
 use crate::store::trash::{self, Kept, Removal, path_value};
 
-/// Puts what only this task's worktree and branch hold into the trash. True if the directory itself had to be
-/// kept, because repositories inside it hold work of their own.
+/// How something was put into the trash.
+#[derive(Debug)]
+pub enum Put {
+    /// As objects. What was seen, for [`keep_changes`].
+    Objects(Option<Look>),
+    /// The directory itself had to be kept, because repositories inside it hold work of their own.
+    Directory,
+}
+
+/// Puts what only this task's worktree and branch hold into the trash.
 ///
 /// # Errors
 /// If something can't be preserved: then nothing must be taken away.
@@ -25,7 +34,7 @@ pub fn keep(
     worktree: Option<&Worktree>,
     kept: &[PathBuf],
     note: Option<&[u8]>,
-) -> Result<bool> {
+) -> Result<Put> {
     let metadata = metadata(task)?;
     let meta = meta(desk, task, worktree, task.clone.as_deref())?;
     let branch = task.branch_ref();
@@ -46,11 +55,11 @@ pub fn keep(
     };
     let inside = match trash::keep(desk.repo, &removal)? {
         Kept::NeedsDirectory(inside) => inside,
-        Kept::InTrash { lost, .. } => {
+        Kept::InTrash { lost, look, .. } => {
             for name in lost {
                 desk.observer.warn(&format!("not kept: '{}' is not a file", name.display()));
             }
-            return Ok(false);
+            return Ok(Put::Objects(look));
         }
     };
     let Some(worktree) = worktree else {
@@ -78,11 +87,11 @@ pub fn keep(
         aside.display(),
         inside.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
     ));
-    Ok(true)
+    Ok(Put::Directory)
 }
 
 /// Looks at a worktree or clone that [`keep`] has put into the trash and that was moved to `aside` since: what
-/// was written between the two goes into the trash too.
+/// was written between the two goes into the trash too. `first` is what was seen the first time, if that is known.
 ///
 /// # Errors
 /// If something can't be preserved: then it must be moved back.
@@ -90,7 +99,7 @@ pub fn keep_changes(
     desk: &Desk<'_>,
     task: &Task,
     worktree: Option<&Worktree>,
-    aside: &Path,
+    (aside, first): (&Path, Option<&Look>),
     kept: &[PathBuf],
     note: Option<&[u8]>,
 ) -> Result<()> {
@@ -113,7 +122,7 @@ pub fn keep_changes(
         kept,
         now: desk.context.now(),
     };
-    match trash::keep_if_changed(desk.repo, &removal)? {
+    match trash::keep_if_changed(desk.repo, &removal, first)? {
         Some(Kept::NeedsDirectory(inside)) => {
             let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
             Err(Failure::fatal(format!("a repository was made there meanwhile: {}", names.join(", "))))

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::BString;
 
+use super::keep::Put;
 use super::record::Tasks;
 use super::{Desk, Slug, State, Task, keep, notes, occupy, place, refuse, sweep};
 use crate::desk::{copy, half, mark, session, slot};
@@ -17,6 +18,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::landed::Landed;
 use crate::git::process::retry;
 use crate::git::refs::Old;
+use crate::git::snapshot::Look;
 use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
@@ -216,8 +218,11 @@ fn carry_out(
         }
         None => Vec::new(),
     };
-    let parked =
-        retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
+    let put = retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
+    let (parked, look) = match put {
+        Put::Directory => (true, None),
+        Put::Objects(look) => (false, look),
+    };
     drop(step);
     crate::interrupt::check()?;
     if let (Some((worktree, (slot, to))), false) = (seated, parked) {
@@ -226,7 +231,7 @@ fn carry_out(
     if let (Some(path), Some(aside), false) = (present, to.aside, parked) {
         let unseen = unseen_of(aside);
         fs::rename(path, &unseen).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
-        look_again(desk, task, worktree, path, aside)?;
+        look_again(desk, task, worktree, path, (aside, look.as_ref()))?;
     }
     let task = forget(
         desk,
@@ -245,13 +250,13 @@ fn look_again(
     task: &Task,
     worktree: Option<&Worktree>,
     path: &Path,
-    aside: &Path,
+    (aside, first): (&Path, Option<&Look>),
 ) -> Result<()> {
     let unseen = unseen_of(aside);
     let again = || {
         let note = notes::read(&unseen, &task.slug).unwrap_or_default();
         let kept = copy::matching(desk, &unseen, true)?;
-        keep::keep_changes(desk, task, worktree, &unseen, &kept, note.as_deref())
+        keep::keep_changes(desk, task, worktree, (&unseen, first), &kept, note.as_deref())
     };
     // A submodule's own configuration names the place where it was, and git finds nothing elsewhere.
     let has_submodules = worktree.is_some_and(|w| w.git_dir.join("modules").exists());
@@ -367,7 +372,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
     if let (Some(path), Some(aside)) = (&path, aside.as_deref().filter(|a| unseen_of(a).exists())) {
         let worktrees = desk.repo.worktrees()?;
         let worktree = worktrees.iter().find(|w| w.path == *path && !w.is_main);
-        if let Err(failure) = look_again(desk, &task, worktree, path, aside) {
+        if let Err(failure) = look_again(desk, &task, worktree, path, (aside, None)) {
             let now = if path.exists() { path } else { &unseen_of(aside) };
             desk.observer.warn(&format!(
                 "task '{}' was not removed, see '{}': {failure}",

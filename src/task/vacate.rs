@@ -126,8 +126,8 @@ fn carry_out(
             kept.dedup();
         }
         let limit = desk.settings.lock_timeout;
-        let parked = retry(limit, || keep::keep(desk, task, Some(worktree), &kept, note.as_deref()))?;
-        if parked {
+        let put = retry(limit, || keep::keep(desk, task, Some(worktree), &kept, note.as_deref()))?;
+        if matches!(put, keep::Put::Directory) {
             notes::archive(desk, slug, note.as_deref())?;
             drop(step);
             forget(desk, slug, slot, true)?;

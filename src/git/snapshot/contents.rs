@@ -30,8 +30,19 @@ pub struct Index {
     pub is_sparse: bool,
     /// Whether only the file itself tells everything.
     needs_file: bool,
+    /// Whether a part of it is in another file.
+    is_split: bool,
     /// Objects that nothing but the file names.
     objects: Vec<ObjectId>,
+}
+
+impl Index {
+    /// Whether it hides nothing: each file is as the status says, which one without submodules needs no more than
+    /// the index for.
+    pub fn is_plain(&self) -> bool {
+        let hides = self.needs_file || self.is_sparse || self.is_split || !self.submodules.is_empty();
+        !hides && self.tree.is_some()
+    }
 }
 
 /// Reads the index and adds it: stage 0 as a tree, the stages of unmerged entries as trees of their own, and
@@ -49,10 +60,12 @@ pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Ind
     }
     place.copy_index(&file, "index")?;
     let split = |e: fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b"sharedindex.");
-    if fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split)) {
+    let is_split = fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split));
+    if is_split {
         place.with_index("index", ["update-index", "--force-write-index"]).run()?;
     }
     let mut found = read(place)?;
+    found.is_split = is_split;
     let mut merged = "index";
     if !found.unmerged.is_empty() {
         merged = "merged";

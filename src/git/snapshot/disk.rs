@@ -24,6 +24,8 @@ pub struct Status {
     pub repositories: Vec<PathBuf>,
     /// Ignored files and whole ignored directories.
     pub ignored: HashSet<PathBuf>,
+    /// All that git said.
+    pub raw: Vec<u8>,
 }
 
 /// Asks git, by an index of ours.
@@ -76,6 +78,7 @@ pub fn status(place: &Place, index: &str) -> Result<Status> {
             _ => {}
         }
     }
+    status.raw = output.stdout;
     Ok(status)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
+use gix::objs::tree::{Entry, EntryMode};
 
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git};
@@ -122,7 +123,7 @@ impl Place {
         parse_id(self.with_index(index, ["write-tree"]).line()?.as_bytes())
     }
 
-    /// Everything as one tree: one process for all blobs, and one for each level of directories.
+    /// Everything as one tree: one process for all blobs, and one for all directories.
     ///
     /// # Errors
     /// If a file can't be read or an object not be written.
@@ -148,6 +149,7 @@ impl Place {
             list.push(b'\n');
             waiting.push((path, mode));
         }
+        self.require(&ready)?;
         if !waiting.is_empty() {
             let out = self.cmd(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(list).run()?;
             let ids: Vec<ObjectId> = out.lines().map(parse_id).collect::<Result<_>>()?;
@@ -159,38 +161,56 @@ impl Place {
         self.tree(ready)
     }
 
-    /// A tree of these paths, made from the deepest directories upwards.
+    /// Files of the index that nothing has looked at yet may be missing.
+    fn require(&self, entries: &[(Vec<u8>, Mode, ObjectId)]) -> Result<()> {
+        let files = entries.iter().filter(|(_, mode, _)| mode.ends_with("blob"));
+        let list: String = files.map(|(.., id)| format!("{id}\n")).collect();
+        if list.is_empty() {
+            return Ok(());
+        }
+        let found = self.cmd(["cat-file", "--batch-check"]).stdin(list).run()?;
+        match found.lines().find(|line| line.ends_with(b" missing")) {
+            Some(line) => Err(Failure::fatal(format!("object {}", line.to_str_lossy()))),
+            None => Ok(()),
+        }
+    }
+
+    /// A tree of these paths. Its directories are made by one process, the deepest first: it doesn't have to
+    /// tell their names, for they are known.
     fn tree(&self, entries: Vec<(Vec<u8>, Mode, ObjectId)>) -> Result<ObjectId> {
-        let mut levels: Vec<BTreeMap<Vec<u8>, Vec<u8>>> = vec![BTreeMap::from([(Vec::new(), Vec::new())])];
-        let add = |levels: &mut Vec<BTreeMap<_, _>>, path: &[u8], mode: &str, id: ObjectId| {
-            let (dir, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
-            let depth = if dir.is_empty() { 0 } else { 1 + dir.find_iter("/").count() };
-            if levels.len() <= depth {
-                levels.resize_with(depth + 1, BTreeMap::new);
-            }
-            let listing: &mut Vec<u8> = levels[depth].entry(dir.to_vec()).or_default();
-            listing.extend_from_slice(format!("{mode} {id}\t").as_bytes());
-            listing.extend_from_slice(name);
-            listing.push(0);
-        };
-        for (path, mode, id) in &entries {
-            add(&mut levels, path, mode, *id);
+        let mut levels: Vec<BTreeMap<Vec<u8>, Vec<Entry>>> = vec![BTreeMap::from([(Vec::new(), Vec::new())])];
+        for (path, mode, id) in entries {
+            add(&mut levels, &path, mode, id)?;
         }
+        let mut input = Vec::new();
+        let mut made = Vec::new();
         while let Some(level) = levels.pop() {
-            let input = gix::bstr::join("\0", level.values());
-            let out = self.cmd(["mktree", "-z", "--batch"]).stdin(input).run()?;
-            let ids: Vec<ObjectId> = out.lines().map(parse_id).collect::<Result<_>>()?;
-            if ids.len() != level.len() {
-                return Err(Failure::fatal("git mktree made too few trees"));
-            }
-            if levels.is_empty() {
-                return Ok(ids[0]);
-            }
-            for (dir, id) in level.keys().zip(ids) {
-                add(&mut levels, dir, TREE, id);
+            for (dir, mut entries) in level {
+                // git's order, in which a directory's name ends with a slash.
+                entries.sort_unstable();
+                let id = tree_id(self.hash, &entries)?;
+                for entry in &entries {
+                    input.extend_from_slice(line_of(entry).as_bytes());
+                    input.extend_from_slice(&entry.filename);
+                    input.push(0);
+                }
+                // An empty record ends a tree.
+                input.push(0);
+                made.push(id);
+                if !levels.is_empty() {
+                    add(&mut levels, &dir, TREE, id)?;
+                }
             }
         }
-        Err(Failure::fatal("nothing to make a tree of"))
+        // The end of input ends the last one.
+        input.pop();
+        // Those that it has only just made it would not find.
+        let out = self.cmd(["mktree", "-z", "--batch", "--missing"]).stdin(input).run()?;
+        let ids: Vec<ObjectId> = out.lines().map(parse_id).collect::<Result<_>>()?;
+        match ids.last() {
+            Some(root) if ids == made => Ok(*root),
+            _ => Err(Failure::fatal("git mktree made other trees than it should")),
+        }
     }
 
     /// A commit by nobody in particular. Unlike `git commit-tree`, this takes any number of parents.
@@ -209,6 +229,51 @@ impl Place {
         let out = self.cmd(["hash-object", "-t", "commit", "-w", "--stdin"]).stdin(text).line()?;
         parse_id(out.as_bytes())
     }
+}
+
+/// Adds a path to the directories of its depth.
+fn add(
+    levels: &mut Vec<BTreeMap<Vec<u8>, Vec<Entry>>>,
+    path: &[u8],
+    mode: Mode,
+    oid: ObjectId,
+) -> Result<()> {
+    let (dir, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
+    let depth = if dir.is_empty() { 0 } else { 1 + dir.find_iter("/").count() };
+    if levels.len() <= depth {
+        levels.resize_with(depth + 1, BTreeMap::new);
+    }
+    // With the zero in front of a directory's it would be written with it.
+    let octal = mode.split(' ').next().unwrap_or_default().trim_start_matches('0');
+    let mode = EntryMode::from_bytes(octal.as_bytes());
+    let mode = mode.ok_or_else(|| Failure::fatal("no mode of a tree's entry"))?;
+    levels[depth].entry(dir.to_vec()).or_default().push(Entry { mode, filename: name.into(), oid });
+    Ok(())
+}
+
+/// The name of a tree that is not written yet.
+fn tree_id(hash: gix::hash::Kind, entries: &[Entry]) -> Result<ObjectId> {
+    let mut bytes = Vec::new();
+    for entry in entries {
+        bytes.extend_from_slice(entry.mode.as_bytes(&mut Default::default()));
+        bytes.push(b' ');
+        bytes.extend_from_slice(&entry.filename);
+        bytes.push(0);
+        bytes.extend_from_slice(entry.oid.as_bytes());
+    }
+    gix::objs::compute_hash(hash, gix::objs::Kind::Tree, &bytes).or_fatal(|| "could not name a tree")
+}
+
+/// What `git mktree` takes before a name.
+fn line_of(entry: &Entry) -> String {
+    let kind = if entry.mode.is_tree() {
+        "tree"
+    } else if entry.mode.is_commit() {
+        "commit"
+    } else {
+        "blob"
+    };
+    format!("{:06o} {kind} {}\t", entry.mode.value(), entry.oid)
 }
 
 /// A git command that follows [`CONFIG`].

@@ -2,6 +2,7 @@
 
 mod content;
 mod inside;
+mod look;
 mod operations;
 mod pins;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::os::unix::net::UnixListener;
 
 use super::super::{Look, Request, is_same};
 use super::*;
@@ -30,6 +30,9 @@ impl Case {
     }
 }
 
+/// What is done, in words and in fact.
+type Deed = (&'static str, fn(&Case));
+
 /// A worktree with a bit of everything.
 fn case() -> Case {
     let mut case = Case::new();
@@ -54,7 +57,7 @@ fn what_did_not_change_is_the_same() {
 
 #[test]
 fn whatever_is_written_is_seen() {
-    let changes: [(&str, fn(&Case)); 14] = [
+    let changes: [Deed; 14] = [
         ("a clean file", |case| case.write("dir/c", "d\n")),
         ("a changed file, as long as before", |case| case.write("a", "y\n")),
         ("an untracked file, as long as before", |case| case.write("new", "2\n")),
@@ -66,9 +69,7 @@ fn whatever_is_written_is_seen() {
             fs::set_permissions(case.wt().join("new"), fs::Permissions::from_mode(0o600)).unwrap();
         }),
         ("an empty directory", |case| fs::create_dir(case.wt().join("empty")).unwrap()),
-        ("a pipe", |case| {
-            assert!(Command::new("mkfifo").arg(case.wt().join("pipe")).status().unwrap().success());
-        }),
+        ("a socket", |case| drop(UnixListener::bind(case.wt().join("socket")).unwrap())),
         ("the index", |case| drop(case.git(["add", "a"]))),
         ("a commit", |case| drop(case.git(["commit", "-q", "--allow-empty", "-m", "more"]))),
         ("the state of an operation", |case| {
@@ -86,7 +87,7 @@ fn whatever_is_written_is_seen() {
 
 #[test]
 fn where_something_can_hide_there_is_no_look() {
-    let hides: [(&str, fn(&Case)); 4] = [
+    let hides: [Deed; 4] = [
         ("a file that git takes for unchanged", |case| {
             drop(case.git(["update-index", "--assume-unchanged", "a"]));
         }),

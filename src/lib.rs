@@ -26,7 +26,7 @@
 //! - [`git`]: everything that touches git. gix reads; git writes whatever has hooks, filters, drivers, signing
 //!   or submodules behind it.
 //! - [`ui`]: streams, colour, tables, prompts, porcelain and JSON.
-//! - leaves: [`context`], [`duration`], [`error`], [`interrupt`], [`paths`], [`text`], [`toml_file`].
+//! - leaves: [`bounded`], [`context`], [`duration`], [`error`], [`interrupt`], [`paths`], [`text`], [`toml_file`].
 //!
 //! # Invariants
 //!
@@ -41,6 +41,7 @@
 //! 6. A child process gets an argument vector, and none of git's repository-local variables.
 //! 7. Time and the environment come from [`context`], so that tests can fix them.
 
+pub mod bounded;
 pub mod cli;
 pub mod commands;
 pub mod config;

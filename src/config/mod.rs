@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use gix::bstr::{BStr, ByteSlice};
 
+use crate::bounded;
 use crate::duration;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
@@ -25,6 +26,9 @@ use team::TeamFile;
 
 /// Where the team file is, below the top of the main worktree.
 pub const TEAM_FILE: &str = ".config/git-parallel.toml";
+
+/// So many bytes a team file has at most: every command reads it.
+const TEAM_FILE_LIMIT: u64 = 1 << 20;
 
 /// How `git task sync` brings the base in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,12 +253,13 @@ fn team_path(repo: &Repo) -> PathBuf {
 }
 
 fn load_team(path: &std::path::Path, session_known: impl Fn(&str) -> bool) -> Result<Option<TeamFile>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match bounded::read(path, TEAM_FILE_LIMIT) {
+        Ok(bytes) => bytes,
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
     };
+    let text = String::from_utf8(bytes).or_fatal(|| format!("could not read '{}'", path.display()))?;
     team::parse(&text, TEAM_FILE, session_known).map(Some)
 }

@@ -223,14 +223,16 @@ fn stages(
     known: impl Fn(&str) -> bool,
 ) -> Result<Vec<Stage>> {
     let source = commands.source;
-    let mut lines: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut stages = Vec::with_capacity(raw.len());
     for RawStage { name, session, gate } in raw {
         check_name(source, "stage", &name)?;
         let at = name.span().start;
         let name = name.into_inner();
-        if let Some(line) = lines.insert(name.clone(), source.line(at)) {
-            return Err(source.refuse(at, format!("stage '{name}' is already in line {line}")));
+        if let Some(first) = places.insert(name.clone(), at) {
+            return Err(
+                source.refuse(at, format!("stage '{name}' is already in line {}", source.line(first)))
+            );
         }
         if let Some(session) = session.as_ref().filter(|session| !known(session.get_ref())) {
             let shown = text::escape_controls(session.get_ref().as_bytes());

@@ -76,7 +76,7 @@ fn values(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<Vec<(&'static str
 /// The goal as the note has it.
 pub fn goal(task: &Task, path: &Path) -> String {
     // A note that can't be read says nothing; `git task note` gives the reason.
-    let text = notes::read(path, &task.slug).ok().flatten();
+    let text = notes::glance(path, &task.slug);
     text.and_then(|text| note::section(&text, note::Section::Goal)).unwrap_or_default()
 }
 

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Desk, Slug, note};
+use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
 use crate::store::atomic;
@@ -91,11 +92,18 @@ fn hide(note: &Path) -> Result<()> {
 /// If it can't be read.
 pub fn read(worktree: &Path, slug: &Slug) -> Result<Option<Vec<u8>>> {
     let path = checked_path(worktree, slug)?;
-    match fs::read(&path) {
+    match bounded::read(&path, u64::MAX) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
     }
+}
+
+/// What a look at the note shows: of one that is too large to be a note, the beginning.
+pub fn glance(worktree: &Path, slug: &Slug) -> Option<Vec<u8>> {
+    /// A list looks at the notes of all tasks.
+    const SEEN: u64 = 1 << 20;
+    bounded::beginning(&checked_path(worktree, slug).ok()?, SEEN).ok()
 }
 
 /// Changes one section of the note and nothing else in it.
@@ -103,7 +111,7 @@ pub fn read(worktree: &Path, slug: &Slug) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// If the file can't be read or replaced.
 pub fn set_section(path: &Path, section: note::Section, body: &str) -> Result<()> {
-    let text = fs::read(path).or_fatal(|| format!("could not read '{}'", path.display()))?;
+    let text = bounded::read(path, u64::MAX).or_fatal(|| format!("could not read '{}'", path.display()))?;
     let changed = note::with_section(&text, section, body);
     if changed == text { Ok(()) } else { atomic::write(path, &changed) }
 }

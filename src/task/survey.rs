@@ -219,7 +219,7 @@ fn forecast(desk: &Desk<'_>, standings: &mut [Standing]) -> Result<()> {
 /// A note that can't be read says nothing; `git task note` gives the reason.
 fn read_note(standing: &mut Standing) {
     let path = standing.worktree.as_deref().filter(|_| !standing.missing);
-    let Some(text) = path.and_then(|p| notes::read(p, &standing.task.slug).ok().flatten()) else { return };
+    let Some(text) = path.and_then(|p| notes::glance(p, &standing.task.slug)) else { return };
     standing.goal = note::section(&text, note::Section::Goal);
     standing.blocker = note::section(&text, note::Section::Blockers);
     standing.next = note::section(&text, note::Section::NextSteps);

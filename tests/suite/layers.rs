@@ -10,7 +10,8 @@ use std::path::Path;
 use scan::{File, Finding, scan};
 
 /// What everybody may use. They may use each other, but not in a circle.
-const LEAVES: &[&str] = &["context", "duration", "error", "interrupt", "paths", "text", "toml_file"];
+const LEAVES: &[&str] =
+    &["bounded", "context", "duration", "error", "interrupt", "paths", "text", "toml_file"];
 
 /// Each layer with the layers that it may use, the leaves apart. From left to right in the picture:
 /// `bin -> cli -> commands -> {schedule, integrate} -> {task, pool} -> desk -> config -> {store, git}`.

@@ -8,14 +8,12 @@ use std::io::Write;
 use std::path::Path;
 
 use gix::ObjectId;
-use gix::bstr::ByteSlice;
 
 use super::Repo;
 use super::process::{Cmd, Git};
 use super::refs::short_name;
-use super::worktree::{Head, Worktree};
+use super::worktree::{Head, Worktree, target_of};
 use crate::error::{Failure, OrFatal, Result};
-use crate::paths::path_from;
 
 /// git in a worktree, told its repository, so that a broken `.git` leads it nowhere else.
 pub fn git_in(worktree: &Worktree) -> Git {
@@ -160,10 +158,7 @@ impl Repo {
 /// If it is no linked worktree of this repository, or gone.
 pub fn worktree_at(repo: &Repo, path: &Path) -> Result<Worktree> {
     let not_one = || Failure::fatal(format!("'{}' is not a working tree", path.display()));
-    let text = fs::read(path.join(".git")).map_err(|_| not_one())?;
-    let target = text.trim_end().strip_prefix(b"gitdir: ").ok_or_else(not_one)?;
-    let git_dir = path.join(path_from(target));
-    let git_dir = git_dir.canonicalize().map_err(|_| not_one())?;
+    let git_dir = target_of(&path.join(".git")).ok_or_else(not_one)?;
     if git_dir.parent() != Some(repo.common_dir().join("worktrees").as_path()) {
         return Err(not_one());
     }

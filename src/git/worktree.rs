@@ -9,6 +9,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::{Repo, parse_id};
+use crate::bounded;
 use crate::error::{OrFatal, Result};
 use crate::paths::path_from;
 
@@ -28,6 +29,9 @@ pub struct Worktree {
     pub locked: Option<String>,
     /// Its directory is not there.
     pub missing: bool,
+    /// Its directory is not there, but another repository, or a link to one, is at its place. Then it is missing
+    /// too.
+    pub replaced: bool,
     /// The first worktree, which `git worktree` never removes.
     pub is_main: bool,
     /// The task it was made for.
@@ -142,6 +146,7 @@ impl Repo {
                 head: read_head(self.common_dir()),
                 locked: None,
                 missing: !path.exists(),
+                replaced: false,
                 is_main: true,
                 task: None,
             });
@@ -209,13 +214,20 @@ fn read_worktree(git_dir: &Path) -> Option<Worktree> {
         b"" => git_dir.join("unknown/.git"),
         name => git_dir.join(path_from(name)),
     };
+    let replaced = target_of(&dot_git).is_some_and(|target| target != canonical(git_dir));
+    let missing = replaced || !dot_git.exists();
     // Links relative to this directory hold `..`; what git prints has none.
     let path = dot_git.parent()?;
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = match (path.parent(), path.file_name()) {
+        // Somebody may have put a link there: where that leads is no place of ours.
+        (Some(above), Some(name)) if missing => canonical(above).join(name),
+        _ => canonical(path),
+    };
     let locked = std::fs::read(git_dir.join("locked")).ok();
     Some(Worktree {
         head: read_head(git_dir),
-        missing: !dot_git.exists(),
+        missing,
+        replaced,
         locked: locked.map(|reason| reason.trim().to_str_lossy().into_owned()),
         is_main: false,
         task: std::fs::read(git_dir.join(TASK_MARK))
@@ -225,6 +237,23 @@ fn read_worktree(git_dir: &Path) -> Option<Worktree> {
         git_dir: git_dir.to_owned(),
         path,
     })
+}
+
+/// The administrative directory that the `.git` of a worktree leads to, without links in its name; none if it
+/// leads nowhere.
+pub fn target_of(dot_git: &Path) -> Option<PathBuf> {
+    /// Longer than any path.
+    const LIMIT: u64 = 1 << 16;
+    if dot_git.is_dir() {
+        return dot_git.canonicalize().ok();
+    }
+    let text = bounded::read(dot_git, LIMIT).ok()?;
+    let target = text.trim_end_with(|c| c == '\n' || c == '\r').strip_prefix(b"gitdir: ")?;
+    dot_git.parent()?.join(path_from(target)).canonicalize().ok()
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn read_head(git_dir: &Path) -> Head {

@@ -62,6 +62,7 @@ pub fn worktree_of(seat: &Seat) -> Worktree {
         head: Head::Detached(seat.head),
         locked: None,
         missing: false,
+        replaced: false,
         is_main: false,
         task: None,
     }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Pool, Slot, State, check, keep, settle};
 use crate::desk::slot::{SECTION, forget, is_about, take_back};
-use crate::desk::{Desk, mark};
+use crate::desk::{Desk, half, mark};
 use crate::error::Result;
 use crate::git::switch::worktree_at;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Worktree, target_of};
 use crate::paths::path_bytes;
 use crate::store::record::{intents, peek};
 
@@ -130,7 +130,14 @@ fn out_of_place(
             desk.observer.note(&format!("Its commits are kept: 'git task restore {kept}'"));
         }
         if slot.task.is_none() {
-            desk.repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
+            match worktree.replaced || worktree.path.is_symlink() {
+                // git would refuse; and what is there now is not ours to touch.
+                true => half::remove_admin(worktree)?,
+                false => {
+                    let remove = ["worktree", "remove", "--force"];
+                    desk.repo.at_home().cmd(remove).arg(&worktree.path).run()?;
+                }
+            }
         }
     }
     let held = desk.lock()?;
@@ -148,11 +155,7 @@ fn moved_by_hand(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Opti
     places.sort();
     places.dedup();
     let wanted = worktree.git_dir.canonicalize().ok()?;
-    let leads_there = |dir: &PathBuf| {
-        let Ok(text) = std::fs::read_to_string(dir.join(".git")) else { return false };
-        let target = text.trim().strip_prefix("gitdir: ").map(|t| dir.join(t));
-        target.and_then(|t| t.canonicalize().ok()).as_ref() == Some(&wanted)
-    };
+    let leads_there = |dir: &PathBuf| target_of(&dir.join(".git")).as_ref() == Some(&wanted);
     let inside = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
     std::iter::once(desk.context.cwd.clone()).chain(places.into_iter().flat_map(inside)).find(leads_there)
 }

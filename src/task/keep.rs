@@ -11,7 +11,7 @@ use crate::desk::mark;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
 use crate::git::snapshot::Look;
-use crate::git::worktree::{Head, Worktree};
+use crate::git::worktree::{self, Head, Worktree};
 use crate::store::record::Record;
 use crate::store::trash::{self, Kept, Removal, path_value};
 
@@ -251,9 +251,7 @@ pub fn park_again(desk: &Desk<'_>, slug: &Slug, path: &Path, aside: &Path) -> Re
 
 /// The worktree whose files are in `dir`, wherever git believes them to be.
 fn worktree_in(desk: &Desk<'_>, dir: &Path) -> Result<Option<Worktree>> {
-    let Ok(text) = fs::read(dir.join(".git")) else { return Ok(None) };
-    let Some(target) = text.trim_ascii_end().strip_prefix(b"gitdir: ") else { return Ok(None) };
-    let Ok(git_dir) = dir.join(crate::paths::path_from(target)).canonicalize() else { return Ok(None) };
+    let Some(git_dir) = worktree::target_of(&dir.join(".git")) else { return Ok(None) };
     Ok(desk.repo.worktrees()?.into_iter().find(|w| !w.is_main && w.git_dir == git_dir))
 }
 

@@ -41,6 +41,7 @@ fn worktree_of(seat: &Seat) -> Worktree {
         head: Head::Detached(seat.head),
         locked: None,
         missing: false,
+        replaced: false,
         is_main: false,
         task: None,
     }

@@ -198,7 +198,9 @@ fn carry_out(
     becomes: State,
 ) -> Result<Removed> {
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
-    let present = path.as_deref().filter(|p| p.exists());
+    // What took its place is somebody else's.
+    let replaced = worktree.is_some_and(|w| w.replaced);
+    let present = path.as_deref().filter(|p| !replaced && p.exists());
     let note = match present {
         // A note that can't be read is no reason to keep the worktree; its bytes are in the snapshot.
         Some(path) => notes::read(path, &task.slug).unwrap_or_default(),

@@ -8,6 +8,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::{Branch, Desk, State, Task, notes, place, settle};
+use crate::desk::half;
 use crate::error::{OrFatal, Result};
 use crate::git::process::Git;
 use crate::git::refs::Old;
@@ -93,14 +94,13 @@ impl Repair<'_, '_> {
                 config::settle(repo, &held)?;
             }
         }
-        let mut dirs = vec![dir.join("sweep"), dir];
-        let tops = repo.worktrees()?.into_iter().flat_map(|w| [w.path.join("notes"), w.git_dir]);
-        for top in tops {
-            let inside = fs::read_dir(&top).into_iter().flatten().flatten().map(|e| e.path());
-            dirs.extend(inside.filter(|p| top.ends_with("notes") && p.is_dir()));
-            dirs.push(top);
+        let mut left = temporary_files(&dir.join("sweep"));
+        left.extend(temporary_files(&dir));
+        for worktree in repo.worktrees()? {
+            left.extend(temporary_files(&worktree.git_dir));
+            left.extend(temporary_notes(&worktree));
         }
-        for path in dirs.iter().flat_map(|dir| temporary_files(dir)) {
+        for path in left {
             if self.finding(format!("'{}' was left behind", path.display())) {
                 let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                 removed.or_fatal(|| format!("could not remove '{}'", path.display()))?;
@@ -163,12 +163,30 @@ impl Repair<'_, '_> {
                         worktree.path.display()
                     ));
                 }
+                None if !worktree.replaced && worktree.path.is_dir() && !worktree.path.is_symlink() => {
+                    // Its files may be in it still, and only the user knows.
+                    self.desk.observer.warn(&format!(
+                        "task '{}': '{}' has no '.git' any more; move it away, and repair again",
+                        task.slug,
+                        worktree.path.display()
+                    ));
+                    if self.dry_run {
+                        self.found.push(format!("task '{}': its worktree is none any more", task.slug));
+                    }
+                }
                 None => {
                     let what =
                         format!("task '{}': its worktree '{}' is gone", task.slug, worktree.path.display());
                     if self.finding(what) {
                         super::keep::keep_what_is_left(self.desk, &task.slug, worktree)?;
-                        repo.at_home().cmd(["worktree", "remove", "--force"]).arg(&worktree.path).run()?;
+                        match fs::symlink_metadata(&worktree.path) {
+                            // git would refuse; and what is there now is not ours to touch.
+                            Ok(_) => half::remove_admin(worktree)?,
+                            Err(_) => {
+                                let remove = ["worktree", "remove", "--force"];
+                                repo.at_home().cmd(remove).arg(&worktree.path).run()?;
+                            }
+                        }
                         notes::remove_link(self.desk, &task.slug)?;
                     }
                 }
@@ -288,6 +306,22 @@ fn is_temporary(name: &str) -> bool {
                 .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// What was cut off beside a note. A branch may have anything in `notes`, links to elsewhere too; ours are files
+/// and links of one name, in directories.
+fn temporary_notes(worktree: &Worktree) -> Vec<PathBuf> {
+    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    let notes = worktree.path.join("notes");
+    if worktree.missing || !is_dir(&notes) {
+        return Vec::new();
+    }
+    let dirs = fs::read_dir(&notes).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| is_dir(p));
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".status.md.tmp-"));
+        name && !is_dir(path)
+    };
+    dirs.flat_map(|dir| temporary_files(&dir)).filter(is_ours).collect()
+}
+
 /// Files that only exist while a process writes them. One that is younger than a minute may be in use.
 fn temporary_files(dir: &Path) -> Vec<PathBuf> {
     let recent = |path: &Path| {
@@ -325,11 +359,7 @@ fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<Pa
     places.sort();
     places.dedup();
     let wanted = worktree.git_dir.canonicalize().ok()?;
-    let leads_there = |dir: &PathBuf| {
-        let Ok(text) = fs::read_to_string(dir.join(".git")) else { return false };
-        let target = text.trim().strip_prefix("gitdir: ").map(|t| dir.join(t));
-        target.and_then(|t| t.canonicalize().ok()) == Some(wanted.clone())
-    };
+    let leads_there = |dir: &PathBuf| worktree::target_of(&dir.join(".git")).as_ref() == Some(&wanted);
     if leads_there(&desk.context.cwd) {
         return Some(desk.context.cwd.clone());
     }

@@ -64,6 +64,12 @@ impl ConfigFile {
         if name.contains(['\n', '\0']) {
             return Err(Failure::fatal("invalid section name: it holds a newline"));
         }
+        // git would read the value up to there.
+        if values.iter().any(|value| value.contains(&0)) {
+            return Err(Failure::fatal(format!(
+                "cannot set '{section}.<name>.{key}': the value holds a NUL byte"
+            )));
+        }
         let bad =
             || format!("cannot set '{section}.{}.{key}'", crate::text::escape_controls(name.as_bytes()));
         let ids = self.ids(section, name);

@@ -90,6 +90,9 @@ pub fn parse(text: &str, file_name: &str, known: impl Fn(&str) -> bool) -> Resul
             "Each task begins with a line '[[task]]' and has at least a 'name = \"...\"'.",
         ));
     }
+    for task in &raw.task {
+        task.refuse_nul(source)?;
+    }
     let names = names(source, &raw.task)?;
     let links =
         raw.task.iter().map(|task| links(source, task, &names, &known)).collect::<Result<Vec<_>>>()?;
@@ -113,6 +116,21 @@ pub fn parse(text: &str, file_name: &str, known: impl Fn(&str) -> bool) -> Resul
 }
 
 impl RawTask {
+    /// A NUL fits neither git config nor a command line.
+    fn refuse_nul(&self, source: Source<'_>) -> Result<()> {
+        let options =
+            [("title", &self.title), ("goal", &self.goal), ("type", &self.kind), ("session", &self.session)];
+        let scope = self.scope.iter().map(|path| ("scope", path));
+        let mut all = options.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))).chain(scope);
+        match all.find(|(_, text)| text.contains('\0')) {
+            Some((key, _)) => {
+                let message = format!("the {key} of this task holds a NUL byte");
+                Err(source.refuse(self.name.span().start, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn typed(self, name: Slug, links: Vec<Link>) -> PlanTask {
         PlanTask {
             name,

@@ -57,7 +57,7 @@ impl Record {
 
 /// `key value` lines, each record closed by an empty line; with `nul` every line end is a NUL.
 ///
-/// Without `nul` a value that holds a line end or starts with a quote is quoted as git quotes paths.
+/// No value can hold a NUL with `nul`; U+FFFD stands for it. Without `nul` a value that holds a line end or starts with a quote is quoted as git quotes paths.
 pub fn porcelain(records: &[Record], nul: bool) -> Vec<u8> {
     let end = if nul { 0 } else { b'\n' };
     let mut out = Vec::new();
@@ -70,6 +70,8 @@ pub fn porcelain(records: &[Record], nul: bool) -> Vec<u8> {
             Some(quoted) if !nul && (value.contains(&b'\n') || value.starts_with(b"\"")) => {
                 out.extend_from_slice(quoted.as_bytes());
             }
+            // A NUL would end the value, and what follows it could pass for a key.
+            _ if nul && value.contains(&0) => out.extend_from_slice(&value.replace("\0", "\u{fffd}")),
             _ => out.extend_from_slice(value),
         }
         out.push(end);

@@ -135,6 +135,42 @@ fn parse(output: &[u8], pairs: &[(ObjectId, ObjectId)]) -> Result<Vec<Vec<Delta>
 mod tests {
     use super::*;
     use crate::git::testing::Sandbox;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_git_prints_of_any_path_is_read(
+            written in vec(vec((0..3_usize, vec(1..=255_u8, 1..9)), 0..5), 0..4),
+            junk in vec(any::<u8>(), 0..60)
+        ) {
+            let (from, to) = (ObjectId::from([1; 20]), ObjectId::from([2; 20]));
+            let pairs = vec![(from, to); written.len()];
+            let mut output = Vec::new();
+            let mut expected = Vec::new();
+            for changes in written {
+                output.extend_from_slice(format!("{from} {to}\n").as_bytes());
+                let mut all = Vec::new();
+                for (kind, path) in changes {
+                    let (letter, mode, kind) =
+                        [("A", "100644", Kind::Added), ("D", "000000", Kind::Deleted), ("M", "100755", Kind::Modified)][kind];
+                    output.extend_from_slice(format!(":100644 {mode} {from} {to} {letter}\0").as_bytes());
+                    output.extend_from_slice(&path);
+                    output.push(0);
+                    all.push(Change { path: path.into(), kind });
+                }
+                expected.push(all);
+            }
+            let read = parse(&output, &pairs).unwrap();
+            let read: Vec<Vec<Change>> = read.into_iter().map(|all| all.into_iter().map(|d| d.change).collect()).collect();
+            prop_assert_eq!(read, expected);
+            output.extend_from_slice(&junk);
+            let _ = parse(&output, &pairs);
+            let _ = parse(&junk, &[(from, to)]);
+            let cut = usize::from(junk.first().copied().unwrap_or(0)).min(output.len());
+            let _ = parse(&output[..cut], &pairs);
+        }
+    }
 
     #[test]
     fn many_pairs_come_back_in_order_with_any_path() {

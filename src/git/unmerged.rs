@@ -148,3 +148,33 @@ fn parse(output: &[u8]) -> Result<Vec<Unmerged>> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn entries_that_git_prints_are_read(
+            written in vec((0..4_u8, 0..0o200_000_u32, any::<[u8; 20]>(), vec(1..=255_u8, 1..9)), 0..6),
+            junk in vec(any::<u8>(), 0..60)
+        ) {
+            let mut output = Vec::new();
+            let mut expected = Vec::new();
+            for (stage, mode, id, path) in written {
+                let id = ObjectId::from(id);
+                output.extend_from_slice(format!("{mode:06o} {id} {stage}\t").as_bytes());
+                output.extend_from_slice(&path);
+                output.push(0);
+                expected.push(Entry { stage, version: Version { mode, id }, path: path.into() });
+            }
+            prop_assert_eq!(records(&output).unwrap(), expected);
+            output.extend_from_slice(&junk);
+            // Whatever it is, it is read or refused.
+            let _ = parse(&output);
+            let _ = parse(&junk);
+        }
+    }
+}

@@ -195,6 +195,47 @@ fn odd(field: &BStr) -> Failure {
 mod tests {
     use super::*;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn records_of_any_paths_are_read_and_any_bytes_are_survived(
+            written in vec(vec(vec("[a-z\n\t(~\u{1b}]{1,6}", 1..4), 0..4), 0..4), junk in vec(any::<u8>(), 0..60),
+            cut in any::<prop::sample::Index>()
+        ) {
+            let mut fields: Vec<String> = Vec::new();
+            for conflicts in &written {
+                fields.extend(["0".to_owned(), ID.to_owned()]);
+                for (at, path) in conflicts.iter().flatten().enumerate() {
+                    fields.push(format!("100644 {ID} {}\t{path}", at % 3 + 1));
+                }
+                fields.push(String::new());
+                for paths in conflicts {
+                    fields.push(paths.len().to_string());
+                    fields.extend(paths.clone());
+                    fields.extend(["CONFLICT (x)".to_owned(), "CONFLICT (rename/delete): x\n".to_owned()]);
+                }
+                fields.push(String::new());
+            }
+            let output: Vec<u8> = fields.iter().flat_map(|f| f.bytes().chain([0])).collect();
+            let all = parse(&output).unwrap();
+            prop_assert_eq!(all.len(), written.len());
+            for (result, conflicts) in all.iter().zip(&written) {
+                let paths: Vec<&BString> = result.stages.iter().map(|s| &s.path).collect();
+                prop_assert_eq!(paths, conflicts.iter().flatten().collect::<Vec<_>>());
+                let paths: Vec<_> = result.conflicts.iter().map(|c| c.paths.clone()).collect();
+                prop_assert_eq!(&paths, conflicts);
+                prop_assert!(result.conflicts.iter().all(|c| c.kind == "rename/delete"));
+            }
+            let at = cut.index(output.len() + 1);
+            let begun = parse(&output[..at]).unwrap();
+            prop_assert!(begun.len() <= all.len() && all.starts_with(&begun));
+            let _ = parse(&[&output[..at], &junk].concat());
+            let _ = parse(&junk);
+        }
+    }
+
     const ID: &str = "1111111111111111111111111111111111111111";
 
     fn printed(fields: &[&str]) -> Vec<u8> {

@@ -318,3 +318,33 @@ fn entries_are_parsed() {
     assert_eq!(parse(b"").unwrap(), []);
     assert!(parse(b"garbage\0").is_err());
 }
+
+mod any_bytes {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn entries_of_any_path_are_read(
+            written in vec(("[ MADU?!]{2}|R |RM| C", vec(1..=255_u8, 1..9), vec(1..=255_u8, 1..9)), 0..6),
+            junk in vec(any::<u8>(), 0..60)
+        ) {
+            let mut output = Vec::new();
+            let mut expected = Vec::new();
+            for (code, path, orig) in written {
+                let moved = code.contains(['R', 'C']);
+                output.extend([code.as_bytes(), b" ", &path, b"\0"].concat());
+                if moved {
+                    output.extend([&orig[..], b"\0"].concat());
+                }
+                let code = [code.as_bytes()[0], code.as_bytes()[1]];
+                let orig = moved.then(|| orig.into());
+                expected.push(StatusEntry { code, path: path.into(), orig });
+            }
+            prop_assert_eq!(parse(&output).unwrap(), expected);
+            let _ = parse(&[&output[..], &junk].concat());
+            let _ = parse(&junk);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! As `properties`, where git or a shell is the judge: many cases to a process.
+
+use git_parallel::desk::template::expand_shell;
+use git_parallel::store::record::Record;
+use git_parallel::task::Slug;
+use git_parallel::text;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::properties::{odd_bytes, odd_text};
+use crate::support::*;
+
+/// Calls `check` with all cases, some hundred at a time.
+fn batches<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>, mut check: impl FnMut(&[T])) {
+    const BATCH: u32 = 500;
+    let mut runner = TestRunner::new(Config::default());
+    let mut left = runner.config().cases;
+    while left > 0 {
+        let size = left.min(BATCH);
+        let all: Vec<T> = (0..size).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
+        check(&all);
+        left -= size;
+    }
+}
+
+fn without_nul() -> impl Strategy<Value = Vec<u8>> {
+    odd_bytes().prop_map(|all| all.into_iter().filter(|b| *b != 0).collect())
+}
+
+#[test]
+fn what_is_taken_for_a_name_is_a_branch_a_file_and_a_section() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let mut taken = 0;
+    batches(prop_oneof![odd_text(), "[a-zA-Z0-9äß._@{}~#!$%&()+,;=^`|<>'-]{1,8}"], |all| {
+        let slugs: std::collections::BTreeSet<&str> =
+            all.iter().filter(|name| Slug::try_from(name.as_str()).is_ok()).map(String::as_str).collect();
+        taken += slugs.len();
+        let id = sandbox.commit_id(&dir, "HEAD");
+        let mut script = Vec::new();
+        for slug in &slugs {
+            script.extend_from_slice(format!("create refs/heads/n/{slug}\0{id}\0").as_bytes());
+        }
+        Run::of(&mut sandbox.git_command(&dir, ["update-ref", "--stdin", "-z"]), &script).ok();
+        let listed = sandbox.git(&dir, ["for-each-ref", "--format=%(refname:lstrip=3)", "refs/heads/n"]).ok();
+        assert_eq!(listed.stdout.lines().collect::<std::collections::BTreeSet<_>>(), slugs);
+        let delete: String = slugs.iter().map(|slug| format!("delete refs/heads/n/{slug}\0\0")).collect();
+        Run::of(&mut sandbox.git_command(&dir, ["update-ref", "--stdin", "-z"]), delete.as_bytes()).ok();
+        let files = sandbox.path("files");
+        std::fs::create_dir_all(&files).unwrap();
+        let mut config = String::new();
+        for slug in &slugs {
+            std::fs::write(files.join(format!("{slug}.lock")), "").unwrap();
+            config += &format!("[task \"{slug}\"]\n\tbranch = x\n");
+        }
+        sandbox.write(&dir, "config", &config);
+        let read = sandbox.git(&dir, ["config", "-z", "-f", "config", "--name-only", "--list"]).ok();
+        let names: std::collections::BTreeSet<String> =
+            slugs.iter().map(|s| format!("task.{s}.branch")).collect();
+        assert_eq!(
+            read.stdout.split_terminator('\0').map(str::to_owned).collect::<std::collections::BTreeSet<_>>(),
+            names
+        );
+    });
+    assert!(taken > 20, "{taken}");
+}
+
+#[test]
+fn what_is_written_into_a_config_file_git_reads_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    batches(without_nul(), |all| {
+        let mut record = Record::new("task");
+        for value in all {
+            record = record.with("value", value.clone());
+        }
+        let bytes = record.to_bytes().unwrap();
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        sandbox.write(&dir, "config", &bytes);
+        let read =
+            sandbox.git(&dir, ["config", "-z", "-f", "config", "--get-all", "task.value"]).ok().raw_stdout;
+        let read: Vec<&[u8]> = read.strip_suffix(b"\0").unwrap().split(|b| *b == 0).collect();
+        assert_eq!(read.len(), all.len());
+        for (read, value) in read.iter().zip(all) {
+            assert_eq!(read, value);
+        }
+    });
+}
+
+#[test]
+fn an_argument_that_was_quoted_reaches_its_command() {
+    let sandbox = Sandbox::new();
+    batches(without_nul(), |all| {
+        let mut script = Vec::new();
+        let mut expected = Vec::new();
+        for value in all {
+            script.extend_from_slice(b"printf '%s\\0' ");
+            script.extend(text::shell_quote(value));
+            script.push(b'\n');
+            let template = "printf '%s\\0' x{value}y \"$(printf %s {value}; echo .)\" # x";
+            script.extend(expand_shell(template, &[("value", value)]).unwrap());
+            script.push(b'\n');
+            expected.extend([value.as_slice(), b"\0x", value, b"y\0", value, b".\0"].concat());
+        }
+        std::fs::write(sandbox.path("script"), script).unwrap();
+        for shell in ["sh", "bash"].into_iter().filter(|shell| *shell == "sh" || need(shell)) {
+            let run = sandbox.run(sandbox.path(""), shell, ["script"]).ok();
+            assert!(run.raw_stdout == expected, "{shell}");
+        }
+    });
+}
+
+/// Whatever surrounds a placeholder: what is in the value never runs.
+#[test]
+fn no_template_lets_a_value_run() {
+    const PIECES: &[&str] = &[
+        "{v}",
+        "{v}",
+        "{v}",
+        "'",
+        "\"",
+        "$(",
+        ")",
+        "`",
+        "#",
+        " ",
+        "\\",
+        "\n",
+        "<<E\n",
+        "<<'E'\n",
+        "\nE\n",
+        "<<<",
+        "x",
+        "true ",
+        "$",
+        "${",
+        "}",
+        "((",
+        "[[ ",
+        " ]]",
+        "a=",
+        "a=(",
+        "\\\n",
+        ";",
+        "case x in x) ",
+        "esac",
+        "{",
+        "$'",
+        "$[",
+        "]",
+        "<(",
+        ">&",
+        "2>&1",
+        "!",
+        "*",
+        "~",
+        "&&",
+        "||",
+        "echo ",
+        ":;",
+        "a[",
+        "$((",
+        "))",
+        "-",
+        "function f",
+    ];
+    const VALUES: &[&str] = &[
+        "';touch pwned;'",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "\";touch pwned;\"",
+        "\ntouch pwned\n",
+        "E\ntouch pwned\n",
+        "\nE\ntouch pwned\nE\n",
+        ")\ntouch pwned\n",
+        "a[$(touch pwned)]",
+        "'\ntouch pwned\n#'",
+        "x$(touch pwned)'$(touch pwned)'\"$(touch pwned)\"",
+        "}\ntouch pwned\n",
+        "))\ntouch pwned\n",
+        "\\';touch pwned;\\'",
+        "x=$(touch pwned)",
+        "&touch pwned&",
+    ];
+    let sandbox = Sandbox::new();
+    let bash = need("bash");
+    let piece = prop::sample::select(PIECES.to_vec());
+    let case = (prop::collection::vec(piece, 1..9), prop::sample::select(VALUES.to_vec()));
+    let mut taken = 0;
+    batches(case, |all| {
+        let dir = sandbox.path("cases");
+        std::fs::create_dir(&dir).unwrap();
+        for (at, (pieces, value)) in all.iter().enumerate() {
+            if let Ok(line) = expand_shell(&pieces.concat(), &[("v", value.as_bytes())]) {
+                taken += 1;
+                std::fs::write(dir.join(format!("{at}.case")), line).unwrap();
+            }
+        }
+        for shell in ["sh", "bash"].into_iter().filter(|shell| *shell == "sh" || bash) {
+            let run = format!(
+                "for c in *.case; do mkdir d && cd d && {{ timeout 5 {shell} -c \"$(cat ../$c; echo .)\" >out 2>&1 </dev/null; \
+                 test -e pwned && echo $c >>../found; cd ..; rm -rf d; }}; done; true"
+            );
+            sandbox.sh(&dir, &run.replace("; echo .)", ")")).ok();
+            let found = std::fs::read_to_string(dir.join("found")).unwrap_or_default();
+            let guilty: Vec<_> = found
+                .lines()
+                .map(|name| &all[name.strip_suffix(".case").unwrap().parse::<usize>().unwrap()])
+                .collect();
+            assert!(guilty.is_empty(), "{shell}: {guilty:?}");
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    });
+    assert!(taken > 20, "{taken}");
+}

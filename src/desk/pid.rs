@@ -62,6 +62,12 @@ pub fn session_of(pid: i32) -> i32 {
     status(pid).map_or(0, |s| s.session)
 }
 
+/// Whether a process with this number runs. One that has ended and that nobody has waited for does not: where the
+/// first process of a container does not care, such ones stay for ever.
+pub fn runs(pid: i32) -> bool {
+    status(pid).is_some_and(|s| !s.ended)
+}
+
 /// Which start of the system, and which container's numbers, a time of beginning belongs to.
 #[cfg(target_os = "linux")]
 fn era() -> String {

@@ -94,8 +94,7 @@ impl Repair<'_, '_> {
                 config::settle(repo, &held)?;
             }
         }
-        let mut left = temporary_files(&dir.join("sweep"));
-        left.extend(temporary_files(&dir));
+        let mut left: Vec<_> = directories(dir).iter().flat_map(|dir| temporary_files(dir)).collect();
         for worktree in repo.worktrees()? {
             left.extend(temporary_files(&worktree.git_dir));
             left.extend(temporary_notes(&worktree));
@@ -322,6 +321,21 @@ fn temporary_notes(worktree: &Worktree) -> Vec<PathBuf> {
     dirs.flat_map(|dir| temporary_files(&dir)).filter(is_ours).collect()
 }
 
+/// A directory with all below it that are no temporary ones themselves.
+fn directories(top: PathBuf) -> Vec<PathBuf> {
+    let mut all = vec![top];
+    let mut seen = 0;
+    while let Some(dir) = all.get(seen) {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let real = entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
+        let inside: Vec<_> =
+            real.filter(|e| !is_temporary(&e.file_name().to_string_lossy())).map(|e| e.path()).collect();
+        all.extend(inside);
+        seen += 1;
+    }
+    all
+}
+
 /// Files that only exist while a process writes them. One that is younger than a minute may be in use.
 fn temporary_files(dir: &Path) -> Vec<PathBuf> {
     let recent = |path: &Path| {
@@ -331,11 +345,9 @@ fn temporary_files(dir: &Path) -> Vec<PathBuf> {
             .to_string_lossy()
             .rsplit("tmp-")
             .next()
-            .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<u32>().ok()));
+            .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok()));
         match owner {
-            Some(pid) if Path::new("/proc/self").exists() => {
-                Path::new("/proc").join(pid.to_string()).exists()
-            }
+            Some(pid) if Path::new("/proc/self").exists() => crate::desk::pid::runs(pid),
             _ => modified.and_then(|t| t.elapsed().ok()).is_none_or(|age| age.as_secs() < 60),
         }
     };

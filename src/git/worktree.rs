@@ -158,7 +158,9 @@ impl Repo {
             Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", root.display())),
         };
         names.sort();
-        all.extend(names.into_iter().filter_map(|name| read_worktree(&root.join(name))));
+        for name in names {
+            all.extend(read_worktree(&root.join(name))?);
+        }
         if !self.has_files_backend() {
             self.heads_through_git(&mut all)?;
         }
@@ -189,7 +191,7 @@ impl Repo {
     /// # Errors
     /// If git can't be asked for its HEAD.
     pub fn worktree_of_admin(&self, git_dir: &Path) -> Result<Option<Worktree>> {
-        let Some(mut worktree) = read_worktree(git_dir) else { return Ok(None) };
+        let Some(mut worktree) = read_worktree(git_dir)? else { return Ok(None) };
         if !self.has_files_backend() {
             self.heads_through_git(std::slice::from_mut(&mut worktree))?;
         }
@@ -206,9 +208,20 @@ impl Repo {
     }
 }
 
+/// What a file holds, if there is one. That it can't be read doesn't mean that there is none: a worktree must
+/// not be taken for gone, or for unlocked, by mistake.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory | IsADirectory) => Ok(None),
+        Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
+    }
+}
+
 /// A worktree from its administrative directory; none if that is half made.
-fn read_worktree(git_dir: &Path) -> Option<Worktree> {
-    let gitdir = std::fs::read(git_dir.join("gitdir")).ok()?;
+fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
+    let Some(gitdir) = read_if_there(&git_dir.join("gitdir"))? else { return Ok(None) };
     // Cut off while git wrote it, it is empty: then the files are somewhere, and certainly not in here.
     let dot_git = match gitdir.trim_end_with(|c| c == '\n') {
         b"" => git_dir.join("unknown/.git"),
@@ -217,26 +230,25 @@ fn read_worktree(git_dir: &Path) -> Option<Worktree> {
     let replaced = target_of(&dot_git).is_some_and(|target| target != canonical(git_dir));
     let missing = replaced || !dot_git.exists();
     // Links relative to this directory hold `..`; what git prints has none.
-    let path = dot_git.parent()?;
+    let Some(path) = dot_git.parent() else { return Ok(None) };
     let path = match (path.parent(), path.file_name()) {
         // Somebody may have put a link there: where that leads is no place of ours.
         (Some(above), Some(name)) if missing => canonical(above).join(name),
         _ => canonical(path),
     };
-    let locked = std::fs::read(git_dir.join("locked")).ok();
-    Some(Worktree {
+    let locked = read_if_there(&git_dir.join("locked"))?;
+    Ok(Some(Worktree {
         head: read_head(git_dir),
         missing,
         replaced,
         locked: locked.map(|reason| reason.trim().to_str_lossy().into_owned()),
         is_main: false,
-        task: std::fs::read(git_dir.join(TASK_MARK))
-            .ok()
+        task: read_if_there(&git_dir.join(TASK_MARK))?
             .map(|t| t.trim().to_str_lossy().into_owned())
             .filter(|t| !t.is_empty()),
         git_dir: git_dir.to_owned(),
         path,
-    })
+    }))
 }
 
 /// The administrative directory that the `.git` of a worktree leads to, without links in its name; none if it

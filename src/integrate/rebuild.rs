@@ -10,7 +10,7 @@ use super::place::Place;
 use super::workshop::Workshop;
 use crate::config::integrate::Ff;
 use crate::desk::Desk;
-use crate::error::{OrFatal, Result};
+use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::retry;
 use crate::git::refs::Old;
@@ -102,7 +102,11 @@ fn all_refs(desk: &Desk<'_>, place: &Place) -> Result<Vec<String>> {
         let failed = || "cannot read the references";
         let platform = gix.references().or_fatal(failed)?;
         let found = platform.prefixed(prefix.as_str()).or_fatal(failed)?;
-        return Ok(found.flatten().map(|reference| reference.name().as_bstr().to_string()).collect());
+        // What can't be read is there all the same, and to be forgotten.
+        let name = |reference: gix::Reference<'_>| reference.name().as_bstr().to_string();
+        let names =
+            found.map(|one| one.map(name).map_err(|e| Failure::fatal(e.to_string()).context(failed())));
+        return names.collect();
     }
     let out = desk.repo.at_home().cmd(["for-each-ref", "--format=%(refname)", &prefix]).poll().run()?;
     Ok(out.lines().map(|name| name.to_str_lossy().into_owned()).collect())

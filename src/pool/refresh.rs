@@ -23,7 +23,9 @@ pub fn refresh(desk: &Desk<'_>, to: ObjectId) -> Result<Vec<Failure>> {
         .slots
         .into_iter()
         .filter(|s| s.state(now) == State::Idle)
-        .filter(|s| worktree_at(desk.repo, &s.path).is_ok_and(|w| w.head != Head::Detached(to)))
+        // One that can't be read is tried, and said to be not brought up.
+        .filter(|s| s.path.exists())
+        .filter(|s| !worktree_at(desk.repo, &s.path).is_ok_and(|w| w.head == Head::Detached(to)))
         .map(|s| s.name)
         .collect();
     for name in names {

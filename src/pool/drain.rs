@@ -1,12 +1,14 @@
 //! Idle slots that go.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::{Pool, Slot, State, check};
 use crate::desk::slot::{SECTION, intent_name, is_about};
-use crate::desk::{Desk, alive};
+use crate::desk::{Desk, alive, mark};
 use crate::error::{Failure, Result};
-use crate::git::process::retry;
+use crate::git::process::{Git, retry};
+use crate::git::scratch::Scratch;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
 use crate::interrupt;
@@ -78,7 +80,11 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     {
         return Err(Failure::negative("somebody took it meanwhile"));
     }
-    let record = Record::new("drain").with("slot", slot.name.as_str()).with("path", path_bytes(&slot.path));
+    let head = worktree_at(desk.repo, &slot.path).ok().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
+    let record = Record::new("drain")
+        .with("slot", slot.name.as_str())
+        .with("path", path_bytes(&slot.path))
+        .with("head", head.map(|id| id.to_string()).unwrap_or_default());
     let intent = Intent::write(&state_dir, &held, &intent_name(&slot.name), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Removing slot {}", slot.name));
@@ -124,7 +130,7 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If git or the file system refuses.
-pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path) -> Result<bool> {
+pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, head: &str) -> Result<bool> {
     if !alive::processes_in(path).is_empty() {
         return Ok(false);
     }
@@ -143,13 +149,33 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path) -> Result<bool> {
     } else if path.exists() && std::fs::read_dir(path).is_ok_and(|mut all| all.next().is_some()) {
         // git deletes `.git` with the rest, in any order; what is left was checked out.
         let left = desk.repo.worktrees()?.into_iter().find(|w| w.path == path && !w.is_main);
-        if let Some(worktree) = left {
-            let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
-            if entries.iter().all(|e| e.code == *b" D") {
-                std::fs::remove_dir_all(path)
-                    .map_err(|e| Failure::fatal(format!("could not remove '{}': {e}", path.display())))?;
+        let is_rest = match left {
+            Some(worktree) => {
+                let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
+                entries.iter().all(|e| e.code == *b" D")
             }
+            // git forgets a worktree also when it could not delete all of it.
+            None => is_rest_of(desk, path, head)?,
+        };
+        if is_rest {
+            std::fs::remove_dir_all(path)
+                .map_err(|e| Failure::fatal(format!("could not remove '{}': {e}", path.display())))?;
         }
     }
     take_away(desk, slot, path).map(|()| true)
+}
+
+/// Whether there is nothing in a directory but files of this commit as they are in it, and ignored ones.
+fn is_rest_of(desk: &Desk<'_>, path: &Path, head: &str) -> Result<bool> {
+    if head.is_empty() {
+        return Ok(false);
+    }
+    let scratch = Scratch::new(desk.repo)?;
+    let git = Git::with_git_dir(path, desk.repo.common_dir()).with_index(&scratch.dir().join("index"));
+    let ask = |args: &[&str]| git.cmd(args).env("GIT_WORK_TREE", path).run();
+    ask(&["read-tree", head])?;
+    let deleted = ask(&["ls-files", "-z", "--deleted"])?;
+    let gone: HashSet<&[u8]> = deleted.split(|b| *b == 0).collect();
+    let other = ask(&["ls-files", "-z", "--modified", "--others", "--exclude-standard"])?;
+    Ok(other.split(|b| *b == 0).all(|name| gone.contains(name)))
 }

@@ -106,20 +106,25 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     settle::settle_all(&desk, false)?;
     let (task, from) = place::find(cx, Some(&args.task))?;
     let to = crate::paths::normalise(&cx.context.cwd.join(&args.path));
-    let to = if to.is_dir() { to.join(from.file_name().unwrap_or_default()) } else { to };
+    // One of us who was killed may have left the rest to be done: said again, it is.
+    let is_there = to == from;
+    let into = to.is_dir() && !is_there;
+    let to = if into { to.join(from.file_name().unwrap_or_default()) } else { to };
     // git would move it into a directory of that name once more.
-    if to.symlink_metadata().is_ok() {
+    if !is_there && to.symlink_metadata().is_ok() {
         return Err(Failure::fatal(format!("target '{}' already exists", to.display())));
     }
     if task.clone.is_some() {
         return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
     }
     session::refuse_running(&cx.repo.state_dir(), task.slug.as_str(), "move")?;
-    let mut cmd = cx.repo.at_home().cmd(["worktree", "move"]);
-    for _ in 0..args.force {
-        cmd = cmd.arg("--force");
+    if !is_there {
+        let mut cmd = cx.repo.at_home().cmd(["worktree", "move"]);
+        for _ in 0..args.force {
+            cmd = cmd.arg("--force");
+        }
+        cmd.arg(&from).arg(&to).run()?;
     }
-    cmd.arg(&from).arg(&to).run()?;
     let held = desk.lock()?;
     desk.edit(&held, |file| match slot::slot_at(file, &from) {
         Some(slot) => file.set(slot::SECTION, &slot, "path", &[path_bytes(&to).into()]),

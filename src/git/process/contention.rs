@@ -18,8 +18,18 @@ pub fn is_contention(message: &str) -> bool {
         "could not lock",
     ];
     // "cannot lock ref … reference already exists" and "is at … but expected" are answers, not contention.
-    const FINAL: &[&str] =
-        &["reference already exists", "but expected", "exists; cannot create", "No space left"];
+    // Neither is what the file system refuses whoever asks.
+    const FINAL: &[&str] = &[
+        "reference already exists",
+        "but expected",
+        "exists; cannot create",
+        "No space left",
+        "Permission denied",
+        "Read-only file system",
+        "Input/output error",
+        "Too many open files",
+        "Disk quota exceeded",
+    ];
     // git goes through all worktrees, and one of them is being removed.
     let vanishing = message.contains("Invalid path '") && message.contains("/worktrees/");
     // It goes through all branches, and one of them is being deleted; an id here would be real damage.
@@ -59,5 +69,14 @@ mod tests {
         assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
         assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
         assert!(!is_contention("invalid reference: nowhere"));
+    }
+
+    #[test]
+    fn what_the_file_system_refuses_is_not_waited_for() {
+        let refused =
+            |why: &str| format!("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': {why}");
+        for why in ["Permission denied", "Read-only file system", "No space left on device"] {
+            assert!(!is_contention(&refused(why)), "{why}");
+        }
     }
 }

@@ -137,6 +137,28 @@ impl Repo {
     /// # Errors
     /// If one of them does not hold what was expected.
     pub fn update_refs(&self, reason: &str, changes: &[(String, Option<ObjectId>, Old)]) -> Result<()> {
+        self.change_refs(&[], reason, changes)
+    }
+
+    /// As [`Repo::update_refs`], and they are on the disk when this returns: what they keep is about to go. git
+    /// syncs references only if it is told to.
+    ///
+    /// # Errors
+    /// As [`Repo::update_refs`].
+    pub fn update_refs_for_good(
+        &self,
+        reason: &str,
+        changes: &[(String, Option<ObjectId>, Old)],
+    ) -> Result<()> {
+        self.change_refs(&["-c", "core.fsync=reference"], reason, changes)
+    }
+
+    fn change_refs(
+        &self,
+        options: &[&str],
+        reason: &str,
+        changes: &[(String, Option<ObjectId>, Old)],
+    ) -> Result<()> {
         let null = ObjectId::null(self.gix().object_hash());
         let mut script = b"start\0".to_vec();
         for (name, new, old) in changes {
@@ -150,7 +172,8 @@ impl Repo {
             }
         }
         script.extend_from_slice(b"prepare\0commit\0");
-        self.at_home().cmd(["update-ref", "-m", reason, "--stdin", "-z"]).stdin(script).run().map(drop)
+        let cmd = self.at_home().cmd(options).args(["update-ref", "-m", reason, "--stdin", "-z"]);
+        cmd.stdin(script).run().map(drop)
     }
 
     /// The short names of the local branches, and with `remote` of the remote-tracking ones after them.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
+use super::atomic::sync_dir;
 use super::record::Record;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot::{self, Look, Request, Snapshot, Taken};
@@ -169,8 +170,9 @@ fn file(repo: &Repo, slug: &str, commit: ObjectId, when: i64) -> Result<Entry> {
         number += 1;
         let ref_name = format!("{PREFIX}{slug}/{number}");
         let change = [(ref_name.clone(), Some(commit), Old::Absent)];
-        match retry(WAIT, || repo.update_refs("git task: removed", &change)) {
+        match retry(WAIT, || repo.update_refs_for_good("git task: removed", &change)) {
             Ok(()) => {
+                sync_names(repo, slug)?;
                 return Ok(Entry { slug: slug.to_owned(), number, commit, when, ref_name });
             }
             Err(failure) if !numbers(repo, slug)?.any(|taken| taken == number) => {
@@ -180,6 +182,20 @@ fn file(repo: &Repo, slug: &str, commit: ObjectId, when: i64) -> Result<Entry> {
         }
     }
     Err(Failure::fatal(format!("could not find a free name below '{PREFIX}{slug}'")))
+}
+
+/// What is removed next must not outlive, on the disk, the names under which it is kept. git syncs the reference,
+/// but no directory. Where references are not files, their tables are the whole.
+fn sync_names(repo: &Repo, slug: &str) -> Result<()> {
+    let root = repo.common_dir().join("refs/task-trash");
+    let dir = root.join(slug);
+    if !repo.has_files_backend() || !dir.is_dir() {
+        return Ok(());
+    }
+    for dir in [&dir, &root] {
+        sync_dir(dir).or_fatal(|| format!("could not sync '{}'", dir.display()))?;
+    }
+    Ok(())
 }
 
 fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {

@@ -4,9 +4,9 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use crate::crash::{as_git_advises, settled, usable};
 use crate::run::{session, team};
 use crate::support::*;
+use crate::sweep::model::{as_git_advises, settled, usable};
 
 /// Two tasks, of which the second needs the work of the first, in two stages with a gate between them. Each
 /// stage counts how often it has come to its end.

@@ -33,48 +33,6 @@ fn a_start_that_is_cut_off_leaves_nothing_running_that_is_not_on_record() {
     }
 }
 
-/// Killed is whoever stops, or whoever watches over the session that is being ended, or both with all of it.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_stop_that_is_cut_off_can_be_said_again() {
-    for victim in [Victim::Ours, Victim::All] {
-        let sandbox = Sandbox::new();
-        let dir = sandbox.init();
-        sandbox.task(&dir, ["add", "x"]).ok();
-        // The session waits at a pipe without a writer: only a signal ends it, or, should none come, the script.
-        let script = "rm -f ../pipe; mkfifo ../pipe; \
-                      git-task start x --background -- sh -c 'trap \"echo bye; exit 1\" TERM; echo begun; read go <../../pipe'; \
-                      git-task stop x; status=$?; test $status = 0 || timeout 5 sh -c 'echo go >../pipe'; exit $status";
-        let command = || {
-            let mut command = sandbox.command(&dir, "sh");
-            command.args(["-c", script]);
-            command
-        };
-        killed_at_every(&sandbox, victim, Points::AtMost(12), command, |_| {
-            usable(&sandbox, &dir);
-        });
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn on_a_full_disk_a_session_is_refused_or_runs() {
-    let sandbox = Sandbox::new();
-    let dir = sandbox.init();
-    sandbox.task(&dir, ["add", "x"]).ok();
-    let command = || {
-        let mut command = sandbox.command(&dir, "git-task");
-        command.args(["start", "x", "--background", "--", "true"]);
-        command
-    };
-    disk_full_from_every(&sandbox, Points::AtMost(12), command, |faulted| {
-        if faulted.run.code != 0 {
-            faulted.run.clone().says("No space left");
-        }
-        usable(&sandbox, &dir);
-    });
-}
-
 #[test]
 fn a_log_on_a_full_disk_loses_output_and_not_the_session() {
     let sandbox = Sandbox::new();

@@ -174,8 +174,8 @@ fn without_anything_to_do_it_reads_nothing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn one_that_is_killed_while_it_begins_can_be_started_again() {
-    use crate::crash::{VICTIMS, as_git_advises, settled, usable};
-    for victim in VICTIMS {
+    use crate::sweep::model::{as_git_advises, settled, usable};
+    for victim in [Victim::Ours, Victim::All] {
         let sandbox = Sandbox::new();
         let dir = sandbox.init();
         sandbox.git(&dir, ["config", "integrate.check", "test -f work"]).ok();

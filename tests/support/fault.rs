@@ -8,7 +8,7 @@ use super::sandbox::Sandbox;
 #[cfg(target_os = "linux")]
 use super::tracer::{self, Fault, Traced, Victim};
 
-/// Under this variable every point is tried, however long it takes.
+/// Under this variable every point is tried, however long it takes; or, if it is another number than 1, so many.
 const ALL_POINTS: &str = "GIT_PARALLEL_ALL_POINTS";
 
 /// How many points of a command to try.
@@ -18,6 +18,9 @@ pub enum Points {
     All,
     /// At most so many, spread evenly, with the first and the last among them.
     AtMost(usize),
+    /// At most so many, spread evenly, of which the first is anywhere, as the second number has it: so that many
+    /// samples of one point are not all of the first.
+    Scattered(usize, usize),
 }
 
 impl Points {
@@ -28,12 +31,31 @@ impl Points {
                 (0..most).map(|i| 1 + i * (count - 1) / (most - 1)).collect()
             }
             Points::AtMost(most) if count > most => (1..=count).take(most).collect(),
-            Points::All | Points::AtMost(_) => (1..=count).collect(),
+            Points::Scattered(most, seed) if count > most => {
+                // A multiplier that leaves no small numbers small: see Knuth on multiplicative hashing.
+                let first = seed.wrapping_mul(2_654_435_761) % count;
+                let mut all: Vec<_> = (0..most).map(|i| 1 + (first + i * count / most) % count).collect();
+                all.sort_unstable();
+                all
+            }
+            Points::All | Points::AtMost(_) | Points::Scattered(..) => (1..=count).collect(),
         }
     }
 
+    /// Whether a run was asked for more than a sample.
+    pub fn are_all() -> bool {
+        std::env::var_os(ALL_POINTS).is_some()
+    }
+
     fn or_all(self) -> Self {
-        if std::env::var_os(ALL_POINTS).is_some_and(|v| v == "1") { Points::All } else { self }
+        match std::env::var(ALL_POINTS).ok().and_then(|v| v.parse().ok()) {
+            Some(1) => Points::All,
+            Some(most) => match self {
+                Points::Scattered(_, seed) => Points::Scattered(most, seed),
+                _ => Points::AtMost(most),
+            },
+            _ => self,
+        }
     }
 }
 
@@ -41,6 +63,8 @@ impl Points {
 pub struct Faulted {
     /// Which change it was, counting from 1, and what it was, for messages.
     pub point: String,
+    /// The number alone.
+    pub number: usize,
     /// What the command did.
     pub run: Run,
 }
@@ -108,7 +132,8 @@ pub fn killed_at_every(
     command: impl Fn() -> Command,
     check: impl FnMut(&Faulted),
 ) {
-    every(sandbox, points, command, |n| Fault::Kill(victim, n), check);
+    let happened = faulted_at_every(sandbox, 0, points, command, |n| Fault::Kill(victim, n), check);
+    assert!(happened > 0, "it changes nothing");
 }
 
 /// Runs a command on a disk that is full from some change on, for each of them. The same as
@@ -125,23 +150,29 @@ pub fn disk_full_from_every(
         super::skip::skip("system calls can't be refused on this kind of machine");
         return;
     }
-    every(sandbox, points, command, Fault::NoSpace, check);
+    let happened = faulted_at_every(sandbox, 0, points, command, Fault::NoSpace, check);
+    assert!(happened > 0, "it changes nothing");
 }
 
+/// Runs a command with a fault at many points, in the way of [`killed_at_every`]. Undisturbed it ends with `code`.
+/// Gives how often something went wrong: never, if there is nothing that could.
+///
+/// # Panics
+/// As that in the rest.
 #[cfg(target_os = "linux")]
 #[track_caller]
-fn every(
+pub fn faulted_at_every(
     sandbox: &Sandbox,
+    code: i32,
     points: Points,
     command: impl Fn() -> Command,
     fault: impl Fn(usize) -> Fault,
     mut check: impl FnMut(&Faulted),
-) {
+) -> usize {
     let pristine = Pristine::keep(sandbox);
     // Counted with a fault that never comes, so that it counts what the fault counts.
     let Traced { run, calls, .. } = tracer::trace(&mut command(), fault(usize::MAX));
-    let run = run.ok();
-    assert!(!calls.is_empty(), "it changes nothing\n{run}");
+    drop(run.fails(code));
     let mut happened = 0;
     for n in points.or_all().choose(calls.len()) {
         pristine.put_back();
@@ -151,10 +182,11 @@ fn every(
             continue;
         }
         happened += 1;
-        let call = traced.calls.get(n - 1).map_or("?", String::as_str);
-        let faulted = Faulted { point: format!("change {n} of {}: {call}", calls.len()), run: traced.run };
+        let call = traced.calls.get(n - 1).map_or("?".to_owned(), ToString::to_string);
+        let point = format!("change {n} of {}: {call}", calls.len());
+        let faulted = Faulted { point, number: n, run: traced.run };
         let at_point = AtPoint(&faulted);
         check(at_point.0);
     }
-    assert!(happened > 0, "nothing went wrong at any of {calls:#?}");
+    happened
 }

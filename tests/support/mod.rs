@@ -19,7 +19,7 @@ mod tracer;
 pub use disk::FullDisk;
 pub use fault::{Faulted, Points};
 #[cfg(target_os = "linux")]
-pub use fault::{disk_full_from_every, killed_at_every};
+pub use fault::{disk_full_from_every, faulted_at_every, killed_at_every};
 pub use frozen::Frozen;
 pub use picture::Picture;
 pub use pty::Pty;
@@ -28,4 +28,4 @@ pub use run::Run;
 pub use sandbox::{Git, NOW, Sandbox, git_under_test};
 pub use skip::{missing, need, need_git, say, skip};
 #[cfg(target_os = "linux")]
-pub use tracer::Victim;
+pub use tracer::{CAN_REFUSE, Event, Failing, Fault, Victim, trace};

@@ -5,17 +5,17 @@
 //! no N means "the N-th change that was made", and a git that only ever renames once outlives every
 //! N that its parent does not reach first. Here one count runs through the whole tree.
 
+mod calls;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
+use self::calls::{Call, change_of, failing, sync_of};
 use super::run::{DEADLINE, Run, describe};
 use super::sandbox::BINARIES;
 
@@ -31,22 +31,56 @@ pub enum Victim {
 }
 
 /// What happens at a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Fault {
-    /// Nothing: the calls are only counted.
+    /// Nothing: the changes are only written down, and what is synced to the disk.
     None,
     /// A kill before the n-th change (counting from 1).
     Kill(Victim, usize),
     /// From the n-th change on, all that needs room fails with ENOSPC.
     NoSpace(usize),
+    /// The n-th call that can fail in this way does.
+    Fail(Failing, usize),
+}
+
+/// How calls fail.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    /// What they return.
+    pub errno: i32,
+    /// Whose calls: those of our commands, or those of what they start.
+    pub ours: bool,
+    /// All later ones fail too.
+    pub from_then_on: bool,
+    /// Only what lies below fails.
+    pub within: PathBuf,
+}
+
+/// One call that counted.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What it does, such as "unlink".
+    pub name: &'static str,
+    /// To which file.
+    pub path: PathBuf,
+    /// Where a rename or a link leads.
+    pub to: Option<PathBuf>,
+    /// The program that made it.
+    pub by: String,
+}
+
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} by {}", self.name, self.path.display(), self.by)
+    }
 }
 
 /// What became of the command.
 pub struct Traced {
     /// The command itself.
     pub run: Run,
-    /// The changes that counted, in order, as "unlink /path by git-task".
-    pub calls: Vec<String>,
+    /// The calls that counted, in order.
+    pub calls: Vec<Event>,
     /// Whether the fault came about.
     pub happened: bool,
 }
@@ -104,9 +138,9 @@ struct Tracer {
     root: i32,
     fault: Fault,
     tree: Watchdog,
-    /// Each thread of the tree, and whether its call was taken away and still lacks a result.
-    refused: BTreeMap<i32, bool>,
-    calls: Vec<String>,
+    /// Each thread of the tree, and the error that its call, which was taken away, has yet to return.
+    refused: BTreeMap<i32, Option<i32>>,
+    calls: Vec<Event>,
     happened: bool,
     /// Everything is being killed, what is only now being born too.
     dying: bool,
@@ -154,19 +188,25 @@ impl Tracer {
 
     fn at_call(&mut self, pid: i32) {
         let Some(call) = current_call(pid) else {
-            if self.refused.insert(pid, false) == Some(true) {
-                set_result(pid, -libc::ENOSPC);
+            if let Some(errno) = self.refused.insert(pid, None).flatten() {
+                set_result(pid, -errno);
             }
             return;
         };
-        let Some(change) = change_of(pid, &call) else { return };
-        let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        let ours = is_ours(&program);
-        if matches!(self.fault, Fault::Kill(Victim::Ours, _)) && !ours {
+        if let Fault::Fail(how, n) = self.fault.clone() {
+            return self.maybe_fail(pid, &call, &how, n);
+        }
+        let Some(change) = change_of(pid, &call) else {
+            if let (Fault::None, Some(path)) = (&self.fault, sync_of(pid, &call)) {
+                self.calls.push(Event { name: "sync", path, to: None, by: name_of(&program_of(pid)) });
+            }
+            return;
+        };
+        let program = program_of(pid);
+        if matches!(self.fault, Fault::Kill(Victim::Ours, _)) && !is_ours(&program) {
             return;
         }
-        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.calls.push(format!("{} {} by {name}", change.name, change.path.display()));
+        self.calls.push(Event { name: change.name, path: change.path, to: change.to, by: name_of(&program) });
         let count = self.calls.len();
         match self.fault {
             Fault::Kill(victim, n) if n == count => {
@@ -177,18 +217,44 @@ impl Tracer {
                     self.tree.kill_all();
                 }
             }
-            Fault::NoSpace(n) if n <= count && change.needs_room => {
-                self.happened = true;
-                take_away(pid);
-                self.refused.insert(pid, true);
-            }
-            Fault::None | Fault::Kill(..) | Fault::NoSpace(_) => (),
+            Fault::NoSpace(n) if n <= count && change.needs_room => self.refuse(pid, libc::ENOSPC),
+            Fault::None | Fault::Kill(..) | Fault::NoSpace(_) | Fault::Fail(..) => (),
         }
+    }
+
+    fn maybe_fail(&mut self, pid: i32, call: &Call, how: &Failing, n: usize) {
+        let program = program_of(pid);
+        if is_ours(&program) != how.ours {
+            return;
+        }
+        let Some((name, path)) = failing(pid, call, how.errno, &how.within) else { return };
+        self.calls.push(Event { name, path, to: None, by: name_of(&program) });
+        let count = self.calls.len();
+        if n == count || how.from_then_on && n < count {
+            self.refuse(pid, how.errno);
+        }
+    }
+
+    /// Lets the call that is about to be made return an error and do nothing.
+    fn refuse(&mut self, pid: i32, errno: i32) {
+        self.happened = true;
+        take_away(pid);
+        self.refused.insert(pid, Some(errno));
     }
 }
 
+fn program_of(pid: i32) -> PathBuf {
+    std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default()
+}
+
+fn name_of(program: &std::path::Path) -> String {
+    program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn is_ours(program: &std::path::Path) -> bool {
-    BINARIES.iter().any(|(_, path)| PathBuf::from(path).canonicalize().is_ok_and(|p| p == program))
+    static OURS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let real = |(_, path): &(&str, &str)| PathBuf::from(path).canonicalize().ok();
+    OURS.get_or_init(|| BINARIES.iter().filter_map(real).collect()).iter().any(|path| path == program)
 }
 
 /// The processes of a tree, and the one who ends them if it takes too long.
@@ -225,114 +291,6 @@ impl Watchdog {
         });
         sender
     }
-}
-
-/// A system call as it begins.
-struct Call {
-    number: i64,
-    args: [u64; 6],
-}
-
-/// A call that changes a file system.
-struct Change {
-    name: &'static str,
-    /// What is changed; of a rename, a link or a symbolic link the first path.
-    path: PathBuf,
-    needs_room: bool,
-}
-
-/// What a call would change, if it would change anything. Writing to a pipe or a terminal doesn't
-/// count, and neither does opening a file that isn't made or cut by it. Calls like fsync don't
-/// either: a kill there finds what a kill at the next change finds.
-fn change_of(pid: i32, call: &Call) -> Option<Change> {
-    let [first, second, third, ..] = call.args;
-    let at = |dir, path| path_at(pid, Some(dir), path);
-    let (name, path, needs_room) = match call.number {
-        libc::SYS_openat => return opening(at(first, second), third),
-        libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_writev | libc::SYS_pwritev => {
-            ("write", file_of(pid, first)?, true)
-        }
-        libc::SYS_sendfile => ("write", file_of(pid, first)?, true),
-        libc::SYS_copy_file_range => ("write", file_of(pid, third)?, true),
-        libc::SYS_ioctl if second == FICLONE => ("clone", file_of(pid, first)?, true),
-        libc::SYS_ftruncate => ("truncate", file_of(pid, first)?, false),
-        libc::SYS_truncate => ("truncate", path_at(pid, None, first), false),
-        libc::SYS_fallocate => ("allocate", file_of(pid, first)?, true),
-        libc::SYS_fchmod => ("chmod", file_of(pid, first)?, false),
-        libc::SYS_fchmodat => ("chmod", at(first, second), false),
-        libc::SYS_renameat2 => ("rename", at(first, second), false),
-        #[cfg(not(target_arch = "riscv64"))]
-        libc::SYS_renameat => ("rename", at(first, second), false),
-        libc::SYS_linkat => ("link", at(first, second), true),
-        libc::SYS_symlinkat => ("symlink", path_at(pid, None, first), true),
-        libc::SYS_mkdirat => ("mkdir", at(first, second), true),
-        libc::SYS_unlinkat => ("unlink", at(first, second), false),
-        _ => return old_change_of(pid, call),
-    };
-    Some(Change { name, path, needs_room })
-}
-
-/// The same for calls that only older kinds of machine have.
-#[cfg(target_arch = "x86_64")]
-fn old_change_of(pid: i32, call: &Call) -> Option<Change> {
-    let path = || path_at(pid, None, call.args[0]);
-    let (name, needs_room) = match call.number {
-        libc::SYS_open => return opening(path(), call.args[1]),
-        libc::SYS_creat => ("open", true),
-        libc::SYS_rename => ("rename", false),
-        libc::SYS_link => ("link", true),
-        libc::SYS_symlink => ("symlink", true),
-        libc::SYS_mkdir => ("mkdir", true),
-        libc::SYS_unlink | libc::SYS_rmdir => ("unlink", false),
-        libc::SYS_chmod => ("chmod", false),
-        _ => return None,
-    };
-    Some(Change { name, path: path(), needs_room })
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn old_change_of(_: i32, _: &Call) -> Option<Change> {
-    None
-}
-
-/// Opening a file changes something if that makes it, which needs room, or cuts it.
-fn opening(path: PathBuf, flags: u64) -> Option<Change> {
-    let has = |flag: i32| flags & flag as u64 != 0;
-    let makes = has(libc::O_CREAT) && path.symlink_metadata().is_err();
-    let changes = (makes || has(libc::O_TRUNC)) && !is_device(&path);
-    changes.then_some(Change { name: "open", path, needs_room: makes })
-}
-
-/// Whether a path is one of a device. Not all below `/dev` are: `/dev/shm` holds files.
-fn is_device(path: &Path) -> bool {
-    path.starts_with("/dev") && !path.starts_with("/dev/shm")
-}
-
-/// A path argument, as seen from the process.
-fn path_at(pid: i32, dir: Option<u64>, address: u64) -> PathBuf {
-    let mut bytes = vec![0; libc::PATH_MAX as usize];
-    // What lies behind the string may not be mapped; the kernel then reads less.
-    let length =
-        File::open(format!("/proc/{pid}/mem")).and_then(|memory| memory.read_at(&mut bytes, address));
-    bytes.truncate(length.unwrap_or(0));
-    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-    bytes.truncate(end);
-    let dir = match dir {
-        Some(descriptor) if descriptor as i32 != libc::AT_FDCWD => format!("fd/{}", descriptor as i32),
-        Some(_) | None => "cwd".into(),
-    };
-    let dir = std::fs::read_link(format!("/proc/{pid}/{dir}")).unwrap_or_default();
-    dir.join(OsString::from_vec(bytes))
-}
-
-/// The ioctl behind copies that share their blocks: `_IOW(0x94, 9, int)`.
-const FICLONE: u64 = 0x4004_9409;
-
-/// The file behind a descriptor, if it has a name; our captured streams have none any more.
-fn file_of(pid: i32, descriptor: u64) -> Option<PathBuf> {
-    let path = std::fs::read_link(format!("/proc/{pid}/fd/{}", descriptor as i32)).ok()?;
-    let named = path.is_absolute() && !is_device(&path) && !path.to_string_lossy().ends_with(" (deleted)");
-    named.then_some(path)
 }
 
 #[expect(unsafe_code, reason = "code between fork and exec has no safe form")]

@@ -1,0 +1,141 @@
+//! `git integrate` interrupted, by a kill or by somebody's own command, at a moment that matters.
+
+use std::path::Path;
+
+use crate::integrate_run::ready;
+use crate::support::*;
+
+#[track_caller]
+fn settled(sandbox: &Sandbox, dir: &Path) {
+    sandbox.integrate(dir, ["--status"]).ok();
+    sandbox.task(dir, ["repair"]).ok();
+    sandbox.task(dir, ["prune"]).ok();
+    assert_sound(sandbox, dir);
+    let refs = sandbox.refs(dir);
+    assert!(refs.lines().all(|l| !l.contains("refs/integrate/") || l.contains("/undone ")), "{refs}");
+    sandbox.git(dir, ["status", "--porcelain"]).ok().prints("");
+}
+
+/// A hook of git's that runs `script` once, when main has just moved.
+fn when_main_moves(sandbox: &Sandbox, dir: &Path, script: &str) {
+    when(sandbox, dir, "committed refs/heads/main", script);
+}
+
+/// The same for another reference, or another moment.
+fn when(sandbox: &Sandbox, dir: &Path, moment: &str, script: &str) {
+    let hook = format!(
+        "#!/bin/sh\nread -r _ _ name\ncase \"$1 $name\" in '{moment}') ;; *) exit ;; esac\n\
+         mkdir '{}' || exit 0\n{script}\n",
+        sandbox.path("once").display()
+    );
+    sandbox.write(dir, ".git/hooks/reference-transaction", hook);
+    sandbox.sh(dir, "chmod +x .git/hooks/reference-transaction").ok();
+}
+
+#[test]
+fn a_commit_made_while_the_worktree_follows_takes_nothing_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.write(&dir, "mine", "1\n");
+    sandbox.git(&dir, ["add", "mine"]).ok();
+    let commit = format!(
+        "unset $(git rev-parse --local-env-vars)\ngit -C '{}' commit -qm mine 2>>'{}'",
+        dir.display(),
+        sandbox.path("said").display()
+    );
+    when_main_moves(&sandbox, &dir, &commit);
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    let said = std::fs::read_to_string(sandbox.path("said")).unwrap();
+    assert!(said.contains("index.lock"), "{said}");
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("A  mine\n");
+    sandbox.git(&dir, ["commit", "-qm", "mine"]).ok();
+    sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a", "mine"]).ok().prints("a\nmine\n");
+}
+
+const KILL: &str = "kill -9 \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"";
+
+#[test]
+fn repair_frees_what_a_killed_integration_held_and_tells_of_the_rest() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    when_main_moves(&sandbox, &dir, KILL);
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(137);
+    let lock = dir.join(".git/index.lock");
+    let found = format!("'{}' was left by an integration into 'main' that was killed\n", lock.display());
+    let run = sandbox.task(&dir, ["repair", "-n"]).fails(1);
+    assert!(lock.exists() && run.stdout.contains(&found), "{run}");
+    let run = sandbox.task(&dir, ["repair"]).ok().says("see 'git integrate --status'");
+    assert!(!lock.exists() && run.stdout.contains(&format!("mended: {found}")), "{run}");
+    sandbox.integrate(&dir, ["--status"]).fails(1);
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn an_event_is_not_raised_again_after_a_kill() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let log = sandbox.path("raised");
+    let team = format!("[[on]]\nevent = \"integrated\"\nrun = \"echo $GIT_TASK >>{}\"\n", log.display());
+    sandbox.commit(&dir, ".config/git-parallel.toml", team, "Team");
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    ready(&sandbox, &dir, "b", "b", "1\n");
+    when(&sandbox, &dir, "committed refs/heads/a", KILL);
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(137);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\n");
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "a\nb\n");
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn a_worktree_that_goes_over_to_the_target_at_the_last_moment_follows() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.git(&dir, ["switch", "-q", "-c", "elsewhere"]).ok();
+    let other = sandbox.path("other");
+    sandbox.git(&dir, ["worktree", "add", "-q", "--detach", other.to_str().unwrap(), "main"]).ok();
+    let go_over = format!(
+        "unset $(git rev-parse --local-env-vars)\ngit -C '{}' switch -q main 2>>'{}'",
+        other.display(),
+        sandbox.path("said").display()
+    );
+    when(&sandbox, &dir, "prepared refs/heads/main", &go_over);
+    sandbox.integrate(&dir, ["--into", "main"]).ok();
+    sandbox.git(&other, ["symbolic-ref", "--short", "HEAD"]).ok().prints("main\n");
+    sandbox.git(&other, ["status", "--porcelain"]).ok().prints("");
+    assert!(other.join("a").exists());
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn a_lock_that_a_killed_integration_held_is_freed() {
+    for option in ["--status", "--continue", "--abort"] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        ready(&sandbox, &dir, "a", "a", "1\n");
+        when_main_moves(&sandbox, &dir, "kill -9 \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"");
+        let run = sandbox.integrate(&dir, [] as [&str; 0]);
+        assert_eq!(run.code, 137, "{run}");
+        assert!(dir.join(".git/index.lock").exists(), "{option}");
+        sandbox.integrate(&dir, [option]);
+        assert!(!dir.join(".git/index.lock").exists(), "{option}");
+        if option == "--status" {
+            sandbox.integrate(&dir, ["--continue"]).ok();
+        }
+        sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a"]).ok().prints("a\n");
+        settled(&sandbox, &dir);
+        // One of somebody else's is left alone.
+        ready(&sandbox, &dir, "b", "b", "1\n");
+        sandbox.write(&dir, ".git/index.lock", "");
+        sandbox.git(&dir, ["config", "task.lockTimeout", "0"]).ok();
+        sandbox.integrate(&dir, ["--porcelain"]).fails(1);
+        sandbox.integrate(&dir, ["--status"]).fails(1);
+        assert!(dir.join(".git/index.lock").exists());
+    }
+}

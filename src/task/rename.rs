@@ -136,7 +136,8 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
         .iter()
         .find(|w| w.task.as_deref() == Some(old.as_str()) || w.task.as_deref() == Some(new.as_str()));
     // What is at the place of one that is missing is somebody else's.
-    let path = worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| place::path_of(&task, &worktrees));
+    let path =
+        worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| place::path_of(&task, &worktrees));
     if let (Some(to), Some(from)) = (branch, task.own_branch())
         && from != to
         && desk.repo.find_ref(&format!("refs/heads/{from}"))?.is_some()

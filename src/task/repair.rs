@@ -281,16 +281,26 @@ impl Repair<'_, '_> {
                 }
                 continue;
             };
-            let dangling = is_link && !link.exists();
-            if dangling
-                && path.join(notes::relative_path(&task.slug)).exists()
-                && self.finding(format!("task '{}': the link to its note leads nowhere", task.slug))
+            let what = match fs::symlink_metadata(&link) {
+                Ok(_) if is_link && !link.exists() => "the link to its note leads nowhere",
+                // It could not be made, or was cleaned away.
+                Err(_) if has_place(main, &link) => "the link to its note is missing",
+                _ => continue,
+            };
+            if path.join(notes::relative_path(&task.slug)).exists()
+                && self.finding(format!("task '{}': {what}", task.slug))
             {
                 notes::link_in_main(self.desk, &path, &task.slug)?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether nothing but directories is in the way of a note's link in the main worktree.
+fn has_place(main: &Path, link: &Path) -> bool {
+    let free = |dir: &Path| fs::symlink_metadata(dir).map_or(true, |meta| meta.is_dir());
+    link.ancestors().skip(1).take_while(|dir| *dir != main).all(free)
 }
 
 /// A name that we give: `.<name>.tmp-<process>`, or `snapshot.tmp-<process>-<thread>`.

@@ -62,15 +62,25 @@ fn exists(sandbox: &Sandbox, name: &str) -> bool {
 }
 
 fn add() -> Case {
-    Case::new(Sandbox::init, &["git-task", "add", "x"], |sandbox, dir| {
+    let case = Case::new(Sandbox::init, &["git-task", "add", "x"], |sandbox, dir| {
         let path = sandbox.task(dir, ["path", "x"]).ok().path();
         assert_eq!(path, sandbox.path("repo-worktrees/x"));
         sandbox.git(&path, ["status", "--porcelain"]).ok().prints("");
         sandbox.git(&path, ["symbolic-ref", "HEAD"]).ok().prints("refs/heads/x\n");
         assert!(path.join("notes/x/status.md").exists() && dir.join("notes/x/status.md").exists());
         are_listed(sandbox, dir, "x open\n");
-    })
-    .done(&["already exists"])
+    });
+    Case {
+        again: |sandbox, dir, case| {
+            super::the_same(sandbox, dir, case);
+            sandbox.task(dir, ["repair"]).ok();
+            // What could not be furnished is kept and blocked; the hint says what to do then.
+            if sandbox.task(dir, ["list", "--format=%(state)"]).ok().stdout == "blocked\n" {
+                sandbox.task(dir, ["reopen", "x"]).ok();
+            }
+        },
+        ..case.done(&["already exists"])
+    }
 }
 
 fn add_from_a_plan() -> Case {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How the costs grow: with files, with tasks, with references and history; against plain git doing the same work in
-# the same run, and against worktrunk's `wt` where it is installed.
+# the same run, and against worktrunk's `wt` and git-workflow's `gw` where they are installed.
 #
 #   cargo build --release && benches/scale.sh [files|tasks|refs|cost]...
 #
@@ -19,6 +19,10 @@ row() {
         "$(ratio "$(median "$3")" "$(median "$4")")" "$peer"
 }
 peer() { command -v wt >/dev/null; }
+pool_peer() { command -v gw >/dev/null; }
+# gw looks at where it is started, and says where the worktree is.
+gw_claim() { (cd "$1" && gw worktree pool acquire >"$work/gw.path"); }
+gw_release() { (cd "$1" && gw worktree pool release "$(basename "$(cat "$work/gw.path")")"); }
 # wt without shell integration, hooks or questions
 wt_() { command wt -C "$1" "${@:2}"; }
 
@@ -30,13 +34,14 @@ status_of_each() { local d; git worktree list; for d in "$@"; do git -C "$d" sta
 # Create, claim, release and remove, by files of the repository.
 files() {
     local n i w
-    header work files ours git ratio wt
+    header work files ours git ratio 'wt or gw'
     for n in ${FILES:-300 3000 30000 300000}; do
         w=$work/f$n
         repository "$w" "$n"
         cd "$w"
         git pool init -q 1
         git worktree add -q --detach "$work/slot"
+        ! pool_peer || { git clone -q --shared "$w" "$w-gw" && (cd "$w-gw" && gw worktree pool warm 1) >/dev/null 2>&1; }
         for i in $(seq 0 "$rounds"); do
             # The first round only warms the caches up.
             local to=; [ "$i" -gt 0 ] || to=.skip
@@ -50,13 +55,17 @@ files() {
             timed "$w.gclaim$to" git -C "$work/slot" switch -q -c "s$i"
             timed "$w.release$to" git pool release "c$i"
             timed "$w.grelease$to" plain_release "$work/slot"
+            if pool_peer; then
+                timed "$w.wclaim$to" gw_claim "$w-gw"
+                timed "$w.wrelease$to" gw_release "$w-gw"
+            fi
         done
         row "task add / worktree add -b" "$n" "$w.add" "$w.gadd" "$w.wadd"
         row "task rm -f / worktree remove" "$n" "$w.rm" "$w.grm" "$w.wrm"
-        row "pool claim / worktree add -b" "$n" "$w.claim" "$w.gadd"
+        row "pool claim / worktree add -b" "$n" "$w.claim" "$w.gadd" "$w.wclaim"
         row "pool claim / switch -c there" "$n" "$w.claim" "$w.gclaim"
-        row "pool release / checkout, status" "$n" "$w.release" "$w.grelease"
-        cd / && rm -rf "$w" "$w-worktrees" "$work/slot" "$work"/g*
+        row "pool release / checkout, status" "$n" "$w.release" "$w.grelease" "$w.wrelease"
+        cd / && rm -rf "$w" "$w-worktrees" "$w-gw" "$work/slot" "$work"/g*
     done
 }
 
@@ -151,4 +160,5 @@ cost() {
 [ $# -gt 0 ] || set -- files tasks refs cost
 git --version
 ! peer || wt --version
+! pool_peer || gw --version
 for figure in "$@"; do "$figure"; done

@@ -246,7 +246,10 @@ pub(super) fn version(stopped: &Stopped<'_>, conflict: &Conflict, whose: Whose) 
         let id = value("oid sha256:");
         return Ok(format!("{} bytes in Git LFS, {}", value("size "), id.get(..12).unwrap_or(&id)));
     }
-    Ok(format!("a file of {} bytes", stopped.size(version.id)?))
+    let size = stopped.size(version.id)?;
+    // Renamed by both, and changed by neither.
+    let is_same = other.is_some_and(|other| other.id == version.id);
+    Ok(format!("{} file of {size} bytes", if is_same { "the same" } else { "a" }))
 }
 
 fn submodule(

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod prune;
 pub mod record;
 pub mod refuse;
+pub mod relocate;
 pub mod remove;
 pub mod rename;
 pub mod repair;

@@ -58,6 +58,7 @@ fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<bool> {
         "release" => vacate::settle(desk, &intent),
         "rm" => super::remove::resume(desk, &intent),
         "restore" => super::restore::settle(desk, &intent).map(|()| true),
+        "move" => super::relocate::settle(desk, &intent).map(|()| true),
         "rename" => super::rename::resume(desk, &intent).map(|()| true),
         // One of a newer version: its own repair knows it.
         _ => Ok(false),

@@ -172,3 +172,17 @@ fn a_branch_that_moves_while_its_task_is_removed_stays() {
     let subjects = sandbox.git(&dir, ["log", "--format=%s", "x"]).ok().stdout;
     assert!(subjects.contains("Meanwhile") && subjects.contains("Mine"), "{subjects}");
 }
+
+#[test]
+fn what_another_process_is_making_is_not_moved() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let intent = ".git/git-parallel/intents/x";
+    sandbox.write(&dir, intent, "[rm]\n\tpath = \"/nowhere\"\n");
+    let at_work = std::fs::File::open(dir.join(intent)).unwrap();
+    at_work.lock().unwrap();
+    let moved = sandbox.task(&dir, ["move", "x", "../y"]).fails(128);
+    moved.says("task 'x' is being changed by another process");
+    assert!(!sandbox.path("y").exists());
+}

@@ -6,13 +6,11 @@ use clap::Args as ClapArgs;
 
 use super::place;
 use crate::commands::{Cx, Reporter};
-use crate::desk::{session, slot};
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::integrate::place::Place;
 use crate::interrupt;
-use crate::paths::path_bytes;
 use crate::pool;
-use crate::task::{Slug, notes, rename, repair, settle};
+use crate::task::{Slug, relocate, rename, repair, settle};
 
 /// Find and mend what was half done, or changed by hand
 #[derive(ClapArgs, Debug)]
@@ -117,21 +115,7 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     if task.clone.is_some() {
         return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
     }
-    session::refuse_running(&cx.repo.state_dir(), task.slug.as_str(), "move")?;
-    if !is_there {
-        let mut cmd = cx.repo.at_home().cmd(["worktree", "move"]);
-        for _ in 0..args.force {
-            cmd = cmd.arg("--force");
-        }
-        cmd.arg(&from).arg(&to).run()?;
-    }
-    let held = desk.lock()?;
-    desk.edit(&held, |file| match slot::slot_at(file, &from) {
-        Some(slot) => file.set(slot::SECTION, &slot, "path", &[path_bytes(&to).into()]),
-        None => Ok(()),
-    })?;
-    drop(held);
-    notes::link_in_main(&desk, &to, &task.slug)?;
+    relocate::relocate(&desk, &task, &from, &to, args.force)?;
     Ok(EXIT_DONE)
 }
 

@@ -1,0 +1,78 @@
+//! `git task move`: a task's worktree at another place.
+//!
+//! With an intent, so that nobody else makes, restores or removes the worktree meanwhile.
+
+use std::path::Path;
+
+use super::{Desk, Slug, Task, notes};
+use crate::desk::{session, slot};
+use crate::error::{Failure, Result};
+use crate::git::process::retry;
+use crate::paths::path_bytes;
+use crate::store::record::{Found, Intent, Record, intents};
+
+/// Moves the worktree at `from` to `to`, locked or not as `git worktree move` has it for so many `--force`.
+///
+/// # Errors
+/// If another process is at the task, or in git's words; nothing has been changed then.
+pub fn relocate(desk: &Desk<'_>, task: &Task, from: &Path, to: &Path, force: u8) -> Result<()> {
+    let slug = &task.slug;
+    let held = desk.lock()?;
+    let state_dir = desk.repo.state_dir();
+    let under_way = intents(&state_dir, &held)?;
+    let same_place = |i: &Found| i.record.get("path").is_some_and(|p| *p == *path_bytes(from));
+    if under_way.iter().any(|i| i.name == slug.as_str() || same_place(i)) {
+        return Err(Failure::fatal(format!("task '{slug}' is being changed by another process")));
+    }
+    session::refuse_running(&state_dir, slug.as_str(), "move")?;
+    let record = Record::new("move").with("path", path_bytes(from)).with("to", path_bytes(to));
+    // While it is at neither place the pool must not take it for gone.
+    let record = match slot::slot_at(&crate::store::config::load(desk.repo)?, from) {
+        Some(slot) => record.with("slot", slot),
+        None => record,
+    };
+    let intent = Intent::write(&state_dir, &held, slug.as_str(), &record)?;
+    drop(held);
+    drop(under_way);
+    let moved = intent.during(|| {
+        // One that was cut off after git had done its part leaves the rest to be done.
+        if from == to {
+            return Ok(());
+        }
+        retry(desk.settings.lock_timeout, || {
+            let mut cmd = desk.repo.at_home().cmd(["worktree", "move"]);
+            for _ in 0..force {
+                cmd = cmd.arg("--force");
+            }
+            cmd.arg(from).arg(to).run().map(drop)
+        })
+    });
+    if moved.is_ok() {
+        follow(desk, slug, from, to)?;
+    }
+    intent.done()?;
+    moved
+}
+
+/// What names the place: the slot, if it is one, and the link in the main worktree.
+fn follow(desk: &Desk<'_>, slug: &Slug, from: &Path, to: &Path) -> Result<()> {
+    let held = desk.lock()?;
+    desk.edit(&held, |file| match slot::slot_at(file, from) {
+        Some(slot) => file.set(slot::SECTION, &slot, "path", &[path_bytes(to).into()]),
+        None => Ok(()),
+    })?;
+    drop(held);
+    notes::link_in_main(desk, to, slug)
+}
+
+/// Settles a move that was cut off: what names the place follows, if the worktree has gone there.
+///
+/// # Errors
+/// If the metadata can't be written.
+pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
+    let slug = Slug::try_from(intent.name.as_str())?;
+    let path = |key: &str| intent.record.path(key).unwrap_or_default();
+    let (from, to) = (path("path"), path("to"));
+    let is_there = desk.repo.worktrees()?.iter().any(|w| w.path == to && !w.missing);
+    if is_there && !from.exists() { follow(desk, &slug, &from, &to) } else { Ok(()) }
+}

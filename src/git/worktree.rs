@@ -105,6 +105,42 @@ impl Worktree {
     }
 }
 
+/// Why a worktree is locked while its directory is out of its place.
+const BEING_REMOVED: &str = "being removed by git task rm";
+
+impl Worktree {
+    /// Keeps `git worktree prune`, and with it `git gc`, from taking it for deleted while its directory is
+    /// elsewhere. What git has locked for its own reasons stays as it is.
+    ///
+    /// # Errors
+    /// If its administrative directory can't be written.
+    pub fn hold(&self) -> Result<()> {
+        let path = self.git_dir.join("locked");
+        let new = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        match new.and_then(|mut file| std::io::Write::write_all(&mut file, BEING_REMOVED.as_bytes())) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(e).or_fatal(|| format!("could not write '{}'", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends [`Worktree::hold`].
+    ///
+    /// # Errors
+    /// If its administrative directory can't be written.
+    pub fn let_go(&self) -> Result<()> {
+        let path = self.git_dir.join("locked");
+        match std::fs::read(&path) {
+            // Cut off while it was written, it is a beginning of that.
+            Ok(text) if BEING_REMOVED.as_bytes().starts_with(&text) && !text.is_empty() => {
+                std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Notes in a worktree's administrative directory which task it belongs to.
 ///
 /// # Errors
@@ -241,7 +277,9 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         head: read_head(git_dir),
         missing,
         replaced,
-        locked: locked.map(|reason| reason.trim().to_str_lossy().into_owned()),
+        locked: locked
+            .map(|reason| reason.trim().to_str_lossy().into_owned())
+            .filter(|reason| reason != BEING_REMOVED),
         is_main: false,
         task: read_if_there(&git_dir.join(TASK_MARK))?
             .map(|t| t.trim().to_str_lossy().into_owned())

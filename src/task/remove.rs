@@ -232,7 +232,11 @@ fn carry_out(
     }
     if let (Some(path), Some(aside), false) = (present, to.aside, parked) {
         let unseen = unseen_of(aside);
-        fs::rename(path, &unseen).or_fatal(|| format!("could not move '{}' aside", path.display()))?;
+        worktree.map_or(Ok(()), Worktree::hold)?;
+        if let Err(e) = fs::rename(path, &unseen) {
+            worktree.map_or(Ok(()), Worktree::let_go)?;
+            return Err(e).or_fatal(|| format!("could not move '{}' aside", path.display()));
+        }
         look_again(desk, task, worktree, path, (aside, look.as_ref()))?;
     }
     let task = forget(
@@ -265,6 +269,9 @@ fn look_again(
     let looked = if has_submodules { Ok(()) } else { retry(desk.settings.lock_timeout, again) };
     let to = if looked.is_ok() { aside } else { path };
     fs::rename(&unseen, to).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
+    if looked.is_err() {
+        worktree.map_or(Ok(()), Worktree::let_go)?;
+    }
     looked
 }
 
@@ -319,7 +326,8 @@ fn forget(
     let held = desk.lock()?;
     desk.edit(&held, |file| {
         let mut task = Tasks::of(file).require(task.slug.as_str())?.clone();
-        task.state = becomes;
+        // It may have landed meanwhile, and what landed stays landed.
+        task.state = if task.state == State::Integrated { State::Integrated } else { becomes };
         task.clone = None;
         if let Some(slot) = task.slot.take().filter(|slot| slot::is_of_task(file, slot, task.slug.as_str())) {
             match is_there(&slot) {
@@ -366,6 +374,10 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
         went = true;
     }
     if !went {
+        // It was held, and not moved yet.
+        if let Some(worktree) = path.as_deref().and_then(|path| worktree_at(desk.repo, path).ok()) {
+            worktree.let_go()?;
+        }
         return Ok(true);
     }
     if let (Some(path), Some(parked)) = (&path, parked_by(desk, &task.slug)?) {

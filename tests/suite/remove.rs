@@ -407,3 +407,40 @@ fn a_repository_made_meanwhile_stops_the_removal() {
     sandbox.task(&dir, ["restore", "x"]).ok();
     assert_eq!(fs::read_to_string(path.join("new/work")).unwrap(), "1\n");
 }
+
+#[test]
+fn a_worktree_on_its_way_out_is_not_pruned_by_others() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.seen filter=prune\n", "Filter");
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    // Whenever one of its files is read, the directory aside or not, somebody prunes.
+    let prune = format!(
+        "env -u GIT_DIR -u GIT_INDEX_FILE -u GIT_WORK_TREE git -C '{}' worktree prune; cat",
+        dir.display()
+    );
+    sandbox.git(&dir, ["config", "filter.prune.clean", &prune]).ok();
+    sandbox.write(&path, "a.seen", "work\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    assert_eq!(std::fs::read_to_string(path.join("a.seen")).unwrap(), "work\n");
+    sandbox.task(&dir, ["unlock", "x"]).fails(128).says("is not locked");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn what_lands_while_it_is_removed_stays_landed() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.seen filter=land\n", "Filter");
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "work.txt", "work\n", "Work");
+    // As an integration says it that ends between the first look and the last step.
+    let land = format!("git config -f '{}' task.x.state integrated; cat", dir.join(".git/config").display());
+    sandbox.git(&dir, ["config", "filter.land.clean", &land]).ok();
+    sandbox.write(&path, "a.seen", "more\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x integrated\n");
+    assert_sound(&sandbox, &dir);
+}

@@ -222,7 +222,10 @@ impl Cmd {
         }
         .or_fatal(failed)?;
         self.command.stdin(theirs);
-        let mut child = self.command.spawn().or_fatal(failed)?;
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(e) => return Err(not_started(&self.command, &name, e)),
+        };
         // As long as the child's ends are open here too, nobody sees that the child is gone.
         drop(self.command);
         // A writer of its own: a child that prints before it has read everything would block us both.
@@ -363,6 +366,19 @@ impl Cmd {
             ("git", Some(sub)) => format!("git {}", sub.to_string_lossy()),
             _ => program,
         }
+    }
+}
+
+/// Why a command could not be started. The system says of a missing directory what it says of a missing program.
+fn not_started(command: &Command, name: &str, error: std::io::Error) -> Failure {
+    match command.get_current_dir() {
+        Some(dir) if error.kind() == std::io::ErrorKind::NotFound && !dir.exists() => {
+            Failure::fatal(format!("cannot run {name}: '{}' is gone", dir.display()))
+        }
+        _ => match Err::<(), _>(error).or_fatal(|| format!("cannot run {name}")) {
+            Err(failure) => failure,
+            Ok(()) => unreachable!("it was made from an error"),
+        },
     }
 }
 

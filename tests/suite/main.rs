@@ -65,6 +65,7 @@ mod session;
 mod session_faults;
 mod session_terminal;
 mod state;
+mod storm;
 mod sweep;
 mod sync;
 mod team;

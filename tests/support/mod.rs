@@ -23,7 +23,7 @@ pub use fault::{disk_full_from_every, faulted_at_every, killed_at_every};
 pub use frozen::Frozen;
 pub use picture::Picture;
 pub use pty::Pty;
-pub use repo::{ForeignConfigWriter, Remote, assert_sound, at_once};
+pub use repo::{ForeignConfigWriter, Remote, assert_sound, at_once, leftovers};
 pub use run::Run;
 pub use sandbox::{Git, NOW, Sandbox, git_under_test};
 pub use skip::{missing, need, need_git, say, skip};

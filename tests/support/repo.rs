@@ -211,7 +211,7 @@ pub fn assert_sound(sandbox: &Sandbox, dir: impl AsRef<Path>) {
 }
 
 /// What should not be in a repository while nothing runs.
-fn leftovers(git_dir: &Path) -> Vec<PathBuf> {
+pub fn leftovers(git_dir: &Path) -> Vec<PathBuf> {
     let ours = git_dir.join("git-parallel");
     let mut found = Vec::new();
     let mut dirs = vec![git_dir.to_owned()];

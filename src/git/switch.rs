@@ -12,7 +12,7 @@ use gix::ObjectId;
 use super::Repo;
 use super::process::{Cmd, Git};
 use super::refs::short_name;
-use super::worktree::{Head, Worktree, target_of};
+use super::worktree::{Head, Worktree, read_head, target_of};
 use crate::error::{Failure, OrFatal, Result};
 
 /// git in a worktree, told its repository, so that a broken `.git` leads it nowhere else.
@@ -55,7 +55,8 @@ impl Repo {
     /// Moves the HEAD of a worktree, and nothing else. `to` is a branch by full name, or a commit.
     ///
     /// # Errors
-    /// If it can't be written; it is then as it was.
+    /// If it can't be written, or is not what `worktree` says any more: a commit that somebody has made there
+    /// meanwhile may be on no branch. It is then as it was.
     pub fn move_head(&self, worktree: &Worktree, from: ObjectId, to: &Head, at: ObjectId) -> Result<()> {
         let target = match to {
             Head::Branch(full) => short_name(full).to_owned(),
@@ -67,12 +68,18 @@ impl Repo {
         };
         let reason = format!("checkout: moving from {was} to {target}");
         if let Some(who) = self.configured_committer().filter(|_| self.writes_refs_itself()) {
-            return self.write_head(&worktree.git_dir, from, to, at, &who, &reason);
+            return self.write_head(worktree, from, to, at, &who, &reason);
         }
         let git = git_in(worktree);
         let cmd = match to {
             Head::Branch(full) => git.cmd(["symbolic-ref", "-m", &reason, "HEAD", full]),
-            _ => git.cmd(["update-ref", "--no-deref", "-m", &reason, "HEAD", &at.to_string()]),
+            _ => {
+                let cmd = git.cmd(["update-ref", "--no-deref", "-m", &reason, "HEAD", &at.to_string()]);
+                match &worktree.head {
+                    Head::Detached(was) => cmd.arg(was.to_string()),
+                    _ => cmd,
+                }
+            }
         };
         cmd.run().map(drop)
     }
@@ -89,13 +96,14 @@ impl Repo {
     /// See `create_symref_lock()` and `files_log_ref_write()` in git's refs/files-backend.c.
     fn write_head(
         &self,
-        git_dir: &Path,
+        worktree: &Worktree,
         from: ObjectId,
         to: &Head,
         at: ObjectId,
         who: &[u8],
         reason: &str,
     ) -> Result<()> {
+        let git_dir = &worktree.git_dir;
         let text = match to {
             Head::Branch(full) => format!("ref: {full}\n"),
             _ => format!("{at}\n"),
@@ -104,6 +112,12 @@ impl Repo {
         let shown = lock.display().to_string();
         let created = OpenOptions::new().write(true).create_new(true).open(&lock);
         let mut file = created.or_fatal(|| format!("cannot lock ref 'HEAD': Unable to create '{shown}'"))?;
+        // With the lock held nobody commits there any more.
+        if worktree.head != Head::Unknown && read_head(git_dir) != worktree.head {
+            let _ = fs::remove_file(&lock);
+            let shown = worktree.path.display();
+            return Err(Failure::fatal(format!("HEAD of '{shown}' was moved by another process meanwhile")));
+        }
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         let logged = written.or_fatal(|| format!("could not write '{shown}'")).and_then(|()| {
             self.log_head(git_dir, from, at, who, reason)?;
@@ -163,4 +177,31 @@ pub fn worktree_at(repo: &Repo, path: &Path) -> Result<Worktree> {
         return Err(not_one());
     }
     repo.worktree_of_admin(&git_dir)?.filter(|w| w.path == path).ok_or_else(not_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Sandbox, git_at, write};
+
+    #[test]
+    fn a_commit_that_was_made_meanwhile_is_not_left_behind() {
+        let sandbox = Sandbox::new();
+        let first = sandbox.commit("a", "a\n");
+        sandbox.git(["worktree", "add", "-q", "--detach", "../wt"]);
+        let repo = sandbox.repo();
+        let path = sandbox.top().with_file_name("wt").canonicalize().unwrap();
+        let worktree = worktree_at(&repo, &path).unwrap();
+        write(&path, "b", b"b\n");
+        git_at(&path, ["add", "b"]);
+        git_at(&path, ["commit", "-q", "-m", "only here"]);
+        let made = std::fs::read(worktree.git_dir.join("HEAD")).unwrap();
+        let moved = repo.move_head(&worktree, first, &Head::Detached(first), first);
+        moved.unwrap_err();
+        assert_eq!(std::fs::read(worktree.git_dir.join("HEAD")).unwrap(), made);
+        assert!(!worktree.git_dir.join("HEAD.lock").exists());
+        let now = worktree_at(&repo, &path).unwrap();
+        repo.move_head(&now, first, &Head::Branch("refs/heads/new".to_owned()), first).unwrap();
+        assert_eq!(std::fs::read(worktree.git_dir.join("HEAD")).unwrap(), b"ref: refs/heads/new\n");
+    }
 }

@@ -306,7 +306,8 @@ fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-fn read_head(git_dir: &Path) -> Head {
+/// What the HEAD of a worktree says now.
+pub fn read_head(git_dir: &Path) -> Head {
     let Ok(bytes) = std::fs::read(git_dir.join("HEAD")) else { return Head::Unknown };
     match bytes.trim().strip_prefix(b"ref:") {
         Some(name) => Head::Branch(name.trim().to_str_lossy().into_owned()),

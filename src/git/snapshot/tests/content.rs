@@ -438,3 +438,31 @@ fn a_forged_snapshot_writes_nothing_outside() {
     let dot_git = tree(&format!("040000 tree {inner}\t.git\n"));
     again(commit_with("worktree", &format!("040000 tree {dot_git}\tworktree\n"))).unwrap_err();
 }
+
+#[test]
+fn a_tree_that_could_not_be_written_is_an_error() {
+    let case = Case::new();
+    case.write("a", "x\n");
+    let snapshot = case.taken();
+    // All of it but the root, which lies where nothing else does.
+    let tree = case.id(&format!("{}^{{tree}}", snapshot.commit)).to_string();
+    let dir = case.sandbox.path(".git/objects").join(&tree[..2]);
+    let objects: Vec<_> = fs::read_dir(&dir).unwrap().collect();
+    assert_eq!(objects.len(), 1, "the root is alone in its directory");
+    fs::remove_dir_all(&dir).unwrap();
+    fs::write(&dir, "in the way").unwrap();
+    let repo = case.repo();
+    let (wt, git_dir) = (case.wt(), case.git_dir());
+    let request = Request {
+        path: Some(&wt),
+        git_dir: Some(&git_dir),
+        branch: Some(BRANCH),
+        tip: repo.find_ref(BRANCH).unwrap(),
+        clone: false,
+        texts: &[("meta", b"[meta]\n"), ("note", b"note\n")],
+        kept: &[],
+        now: 1_700_000_000,
+    };
+    let failure = take(&repo, &request).unwrap_err().to_string();
+    assert!(failure.contains("missing"), "{failure}");
+}

@@ -82,8 +82,13 @@ fn what_is_written_into_a_config_file_git_reads_back() {
             sandbox.git(&dir, ["config", "-z", "-f", "config", "--get-all", "task.value"]).ok().raw_stdout;
         let read: Vec<&[u8]> = read.strip_suffix(b"\0").unwrap().split(|b| *b == 0).collect();
         assert_eq!(read.len(), all.len());
+        // An older git takes a carriage return inside a value for a space; we read what was written.
+        let is_old = git_under_test().version < (2, 45);
+        let as_read = |value: &[u8]| -> Vec<u8> {
+            value.iter().map(|byte| if is_old && *byte == b'\r' { b' ' } else { *byte }).collect()
+        };
         for (read, value) in read.iter().zip(all) {
-            assert_eq!(read, value);
+            assert_eq!(as_read(read), as_read(value));
         }
     });
 }

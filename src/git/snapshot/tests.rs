@@ -94,7 +94,8 @@ impl Case {
         crate::git::parse_id(self.git(["rev-parse", "--verify", rev]).trim_ascii()).unwrap()
     }
 
-    fn take(&self) -> Snapshot {
+    /// Asks something of the worktree as it is.
+    fn ask<T>(&self, ask: impl FnOnce(&Repo, &Request<'_>) -> T) -> T {
         let repo = self.repo();
         let (wt, git_dir) = (self.wt(), self.git_dir());
         let request = Request {
@@ -107,7 +108,11 @@ impl Case {
             kept: &self.kept,
             now: 1_700_000_000,
         };
-        take(&repo, &request).unwrap()
+        ask(&repo, &request)
+    }
+
+    fn take(&self) -> Snapshot {
+        self.ask(take).unwrap()
     }
 
     fn taken(&self) -> Taken {

@@ -451,18 +451,6 @@ fn a_tree_that_could_not_be_written_is_an_error() {
     assert_eq!(objects.len(), 1, "the root is alone in its directory");
     fs::remove_dir_all(&dir).unwrap();
     fs::write(&dir, "in the way").unwrap();
-    let repo = case.repo();
-    let (wt, git_dir) = (case.wt(), case.git_dir());
-    let request = Request {
-        path: Some(&wt),
-        git_dir: Some(&git_dir),
-        branch: Some(BRANCH),
-        tip: repo.find_ref(BRANCH).unwrap(),
-        clone: false,
-        texts: &[("meta", b"[meta]\n"), ("note", b"note\n")],
-        kept: &[],
-        now: 1_700_000_000,
-    };
-    let failure = take(&repo, &request).unwrap_err().to_string();
+    let failure = case.ask(take).unwrap_err().to_string();
     assert!(failure.contains("missing"), "{failure}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
-use super::super::{Look, Request, is_same};
+use super::super::{Look, is_same};
 use super::*;
 
 impl Case {
@@ -14,19 +14,7 @@ impl Case {
     }
 
     fn is_same(&self, first: &Look) -> bool {
-        let repo = self.repo();
-        let (wt, git_dir) = (self.wt(), self.git_dir());
-        let request = Request {
-            path: Some(&wt),
-            git_dir: Some(&git_dir),
-            branch: Some(BRANCH),
-            tip: repo.find_ref(BRANCH).unwrap(),
-            clone: false,
-            texts: &[("meta", b"[meta]\n"), ("note", b"note\n")],
-            kept: &self.kept,
-            now: 1_700_000_000,
-        };
-        is_same(&repo, &request, first).unwrap()
+        self.ask(|repo, request| is_same(repo, request, first).unwrap())
     }
 }
 

@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod forks;
 pub mod graph;
 pub mod landed;
+pub mod moved;
 pub mod process;
 pub mod refs;
 pub mod rerere;

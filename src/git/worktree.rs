@@ -3,6 +3,7 @@
 //! Which task a worktree belongs to is noted in a file of its administrative directory, because only that
 //! follows it through `git worktree move` and a detached HEAD, and vanishes with it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
@@ -181,7 +182,7 @@ impl Repo {
                 git_dir: self.common_dir().to_owned(),
                 head: read_head(self.common_dir()),
                 locked: None,
-                missing: !path.exists(),
+                missing: !path.try_exists().unwrap_or(true),
                 replaced: false,
                 is_main: true,
                 task: None,
@@ -264,7 +265,8 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         name => git_dir.join(path_from(name)),
     };
     let replaced = target_of(&dot_git).is_some_and(|target| target != canonical(git_dir));
-    let missing = replaced || !dot_git.exists();
+    // What can't be looked at may be there.
+    let missing = replaced || !dot_git.try_exists().unwrap_or(true);
     // Links relative to this directory hold `..`; what git prints has none.
     let Some(path) = dot_git.parent() else { return Ok(None) };
     let path = match (path.parent(), path.file_name()) {
@@ -292,14 +294,38 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
 /// The administrative directory that the `.git` of a worktree leads to, without links in its name; none if it
 /// leads nowhere.
 pub fn target_of(dot_git: &Path) -> Option<PathBuf> {
+    leads_to(dot_git).ok().flatten()
+}
+
+/// As [`target_of`].
+///
+/// # Errors
+/// If there may be something that can't be read now.
+pub fn leads_to(dot_git: &Path) -> io::Result<Option<PathBuf>> {
     /// Longer than any path.
     const LIMIT: u64 = 1 << 16;
-    if dot_git.is_dir() {
-        return dot_git.canonicalize().ok();
+    let target = match std::fs::metadata(dot_git) {
+        Ok(meta) if meta.is_dir() => dot_git.canonicalize(),
+        _ => bounded::read(dot_git, LIMIT).and_then(|text| {
+            let target = text.trim_end_with(|c| c == '\n' || c == '\r').strip_prefix(b"gitdir: ");
+            let (Some(target), Some(dir)) = (target, dot_git.parent()) else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            dir.join(path_from(target)).canonicalize()
+        }),
+    };
+    match target {
+        // What has no number comes not from the system: it is no regular file, or far too long.
+        Err(e) if is_no_place(&e) || e.raw_os_error().is_none() => Ok(None),
+        target => target.map(Some),
     }
-    let text = bounded::read(dot_git, LIMIT).ok()?;
-    let target = text.trim_end_with(|c| c == '\n' || c == '\r').strip_prefix(b"gitdir: ")?;
-    dot_git.parent()?.join(path_from(target)).canonicalize().ok()
+}
+
+/// Whether an error says that there is nothing of a name, and not that it can't be looked at.
+pub fn is_no_place(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+        || error.raw_os_error() == Some(libc::ELOOP)
 }
 
 fn canonical(path: &Path) -> PathBuf {

@@ -1,13 +1,14 @@
 //! `git pool repair`: what was half done, moved or deleted by hand, or has ended without being given back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Pool, Slot, State, check, keep, settle};
 use crate::desk::slot::{SECTION, forget, is_about, take_back};
 use crate::desk::{Desk, half, mark};
 use crate::error::Result;
+use crate::git::moved;
 use crate::git::switch::worktree_at;
-use crate::git::worktree::{Worktree, target_of};
+use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
 use crate::store::record::{intents, peek};
 
@@ -100,7 +101,11 @@ fn out_of_place(
     let known = worktrees.iter().filter(|w| !w.is_main).find(|w| is_its(w) || w.path == slot.path);
     let moved = match known {
         Some(worktree) if !worktree.missing => Some(worktree.path.clone()),
-        Some(worktree) => moved_by_hand(desk, worktree, worktrees),
+        Some(worktree) => {
+            let beside = worktrees.iter().filter_map(|w| w.path.parent().map(Path::to_owned));
+            let places = beside.chain([desk.repo.home().to_owned()]);
+            moved::search(worktree, &desk.context.cwd, places)?
+        }
         None => None,
     };
     if let Some(path) = moved {
@@ -145,17 +150,4 @@ fn out_of_place(
         desk.edit(&held, |file| forget(file, name))?;
     }
     Ok(Some(what))
-}
-
-/// Where a worktree went that is not where git thinks: a directory beside a worktree whose `.git` file names the
-/// same administrative directory.
-fn moved_by_hand(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<PathBuf> {
-    let mut places: Vec<&Path> = all.iter().filter_map(|w| w.path.parent()).collect();
-    places.push(desk.repo.home());
-    places.sort();
-    places.dedup();
-    let wanted = worktree.git_dir.canonicalize().ok()?;
-    let leads_there = |dir: &PathBuf| target_of(&dir.join(".git")).as_ref() == Some(&wanted);
-    let inside = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
-    std::iter::once(desk.context.cwd.clone()).chain(places.into_iter().flat_map(inside)).find(leads_there)
 }

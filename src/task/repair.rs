@@ -13,7 +13,7 @@ use crate::error::{OrFatal, Result};
 use crate::git::process::Git;
 use crate::git::refs::Old;
 use crate::git::worktree::{Head, Worktree};
-use crate::git::{parse_id, worktree};
+use crate::git::{moved, parse_id, worktree};
 use crate::store::config;
 use crate::store::lock::StateLock;
 
@@ -143,7 +143,7 @@ impl Repair<'_, '_> {
             if !worktree.missing || worktree.is_main {
                 continue;
             }
-            match moved_to(self.desk, worktree, &all) {
+            match moved_to(self.desk, worktree, &all)? {
                 Some(path) => {
                     if self.finding(format!(
                         "task '{}': its worktree was moved to '{}'",
@@ -367,28 +367,16 @@ fn temporary_files(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where a worktree went that is not where git thinks: a directory beside it, or where new ones go, whose
-/// `.git` file names the same administrative directory.
-fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Option<PathBuf> {
-    let mut places: Vec<PathBuf> = worktree.path.parent().map(Path::to_owned).into_iter().collect();
-    places.extend(all.iter().filter_map(|w| w.path.parent().map(Path::to_owned)));
+/// Where a worktree was moved by hand: beside another one, or to where new ones go.
+fn moved_to(desk: &Desk<'_>, worktree: &Worktree, all: &[Worktree]) -> Result<Option<PathBuf>> {
+    let mut places: Vec<PathBuf> = all.iter().filter_map(|w| w.path.parent().map(Path::to_owned)).collect();
     places.push(desk.repo.home().to_owned());
     places.push(desk.context.cwd.clone());
     if let Some(Ok(slug)) = worktree.task.as_deref().map(super::Slug::try_from) {
         let planned = place::planned_path(desk, &slug, None, None).ok();
         places.extend(planned.and_then(|path| path.parent().map(Path::to_owned)));
     }
-    places.sort();
-    places.dedup();
-    let wanted = worktree.git_dir.canonicalize().ok()?;
-    let leads_there = |dir: &PathBuf| worktree::target_of(&dir.join(".git")).as_ref() == Some(&wanted);
-    if leads_there(&desk.context.cwd) {
-        return Some(desk.context.cwd.clone());
-    }
-    places
-        .iter()
-        .flat_map(|p| fs::read_dir(p).into_iter().flatten().flatten().map(|e| e.path()))
-        .find(leads_there)
+    moved::search(worktree, &desk.context.cwd, places)
 }
 
 /// The last commit that a worktree's HEAD was at, by its reflog: where its branch was before it was deleted.

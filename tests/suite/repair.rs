@@ -322,3 +322,45 @@ fn looking_needs_no_writable_disk() {
     sandbox.task(&path, ["diff", "--", "--name-only"]).ok().prints("new\n");
     sandbox.refuses(&dir, ["repair"], 128, "Read-only file system");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_not_be_looked_at_is_not_taken_for_gone() {
+    if !CAN_REFUSE {
+        return skip("system calls can't be refused on this kind of machine");
+    }
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    let slot = sandbox.pool(&dir, ["claim", "s"]).ok().path();
+    sandbox.write(&slot, "README", "changed\n");
+    let moved = |name: &str| sandbox.path("repo-worktrees").join(name);
+    fs::rename(&path, moved("moved-task")).unwrap();
+    fs::rename(&slot, moved("moved-slot")).unwrap();
+    for (program, name, within) in
+        [("git-task", "x", "moved-task"), ("git-task", "s", "moved-slot"), ("git-pool", "s", "moved-slot")]
+    {
+        let failing = Failing { errno: libc::EIO, ours: true, from_then_on: false, within: moved(within) };
+        let command = || {
+            let mut command = sandbox.command(&dir, program);
+            command.arg("repair");
+            command
+        };
+        let tried = faulted_at_every(
+            &sandbox,
+            0,
+            Points::All,
+            command,
+            |n| Fault::Fail(failing.clone(), n),
+            |faulted| {
+                if faulted.run.code != 0 {
+                    assert!(faulted.run.stderr.contains("Input/output error"), "{}", faulted.run);
+                }
+                sandbox.task(&dir, ["repair"]).ok();
+                sandbox.pool(&dir, ["repair"]).ok();
+                assert_eq!(sandbox.task(&dir, ["path", name]).ok().path(), moved(within));
+                sandbox.git(moved(within), ["status", "--porcelain"]).ok().prints(" M README\n");
+            },
+        );
+        assert!(tried > 0, "nothing was looked at in {within}");
+    }
+}

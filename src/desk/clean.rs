@@ -3,6 +3,7 @@
 //! [`require`] refuses, and changes nothing. [`clean`] makes the worktree what it was when it was new, at another
 //! commit perhaps; the caller has seen to it that nothing in it is lost by that.
 
+mod away;
 mod half;
 mod state;
 
@@ -19,14 +20,16 @@ use crate::git::process::retry;
 use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::switch::git_in;
 use crate::git::worktree::{Head, Worktree};
-pub use half::{is_only_checkout, remove_locks};
+pub use half::{is_only_checkout, is_referred_to, remove_locks};
 pub use state::remember_settings;
 
 /// What is done besides.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// Everything that is not ignored goes: it was preserved.
-    pub force: bool,
+    /// Everything that is not ignored goes, if it is in this tree of [`snapshot::files`]: it was preserved since.
+    ///
+    /// [`snapshot::files`]: crate::git::snapshot::files
+    pub seen: Option<ObjectId>,
     /// Ignored files go too.
     pub scrub: bool,
     /// The name of the task whose note goes.
@@ -133,26 +136,25 @@ pub fn worth_keeping(desk: &Desk<'_>, worktree: &Worktree, task: Option<&str>) -
 /// Makes the worktree new again, detached at `to`.
 ///
 /// # Errors
-/// If git or the file system refuses; or if anything is left. It must then be handed out to nobody.
+/// If git or the file system refuses; or if anything is left, which came meanwhile. It must then be handed out to
+/// nobody.
 pub fn clean(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId, options: Options<'_>) -> Result<()> {
     let limit = desk.settings.lock_timeout;
-    let git = git_in(worktree);
     let from = head_of(desk, worktree)?;
-    if options.force {
+    if options.seen.is_some() {
         state::remove_operation(worktree)?;
     }
     state::clear_flags(worktree)?;
     remove_copies(desk, worktree, options.task)?;
     state::reset_settings(worktree)?;
-    if options.force {
+    if let Some(seen) = options.seen {
         // Off the branch first: that stays where it is.
         let here = from.unwrap_or(to);
         if worktree.head != Head::Detached(here) {
             retry(limit, || desk.repo.move_head(worktree, here, &Head::Detached(here), here))?;
         }
         state::leave_submodules(worktree, true)?;
-        retry(limit, || git.cmd(["read-tree", "--reset", "-u", &to.to_string()]).leaving_others().run())?;
-        git.cmd(["clean", "-ffdq"]).run()?;
+        away::take(desk, worktree, seen, to)?;
         if here != to {
             let now = Worktree { head: Head::Detached(here), ..worktree.clone() };
             retry(limit, || desk.repo.move_head(&now, here, &Head::Detached(to), to))?;
@@ -172,8 +174,8 @@ pub fn clean(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId, options: Option
     }
     state::remove_private_refs(worktree)?;
     bound_cache(desk, worktree, options.scrub)?;
-    if options.force {
-        let left = status_entries(&git, Untracked::Normal, false)?;
+    if options.seen.is_some() {
+        let left = status_entries(&git_in(worktree), Untracked::Normal, false)?;
         if !left.is_empty() {
             let message =
                 format!("'{}' is not clean, whatever was done ({})", worktree.path.display(), left.len());

@@ -188,6 +188,18 @@ fn repositories(
     Ok(found.into_iter().collect())
 }
 
+/// The files of a worktree as they are on disk, tracked or not, as a tree. Ignored ones are left out.
+///
+/// # Errors
+/// If the worktree can't be read.
+pub fn files(repo: &Repo, worktree: &Worktree) -> Result<ObjectId> {
+    let path = worktree.path.as_path();
+    let place = Place::new(repo, Some(path), Some(&worktree.git_dir))?;
+    let index = contents::index(&place, &worktree.git_dir, &mut Vec::new())?;
+    let status = contents::status(&place, path, &index)?;
+    contents::found(&place, path, &status).map(|(tree, _)| tree)
+}
+
 /// Whether there is anything in the worktree that is not in `commit`, or in what that is a snapshot of: other
 /// content, or other files, ignored ones and those in `besides` left aside. A file that is missing is no
 /// difference, and neither is one that was not written to its end.

@@ -7,6 +7,7 @@ use gix::ObjectId;
 use super::{check, keep};
 use crate::desk::{Desk, clean, mark};
 use crate::error::Result;
+use crate::git::snapshot;
 use crate::git::switch::worktree_at;
 use crate::git::worktree::{Head, Worktree};
 
@@ -28,14 +29,19 @@ pub fn back_to(desk: &Desk<'_>, slot: &str, path: &Path, from: ObjectId, to: Obj
 }
 
 fn renew(desk: &Desk<'_>, slot: &str, worktree: &Worktree, from: ObjectId, to: ObjectId) -> Result<()> {
+    let mut seen = snapshot::files(desk.repo, worktree)?;
     let stands = [from, to].map(Head::Detached).contains(&worktree.head);
     let is_ours = stands && worktree.operation().is_none() && clean::is_only_checkout(desk, worktree, to)?;
-    if !is_ours && clean::require(desk, worktree, Some(from)).is_err() {
-        let name = keep::keep(desk, slot, worktree)?;
+    let has_work = || -> Result<bool> {
+        Ok(!clean::is_referred_to(desk, worktree)? || clean::require(desk, worktree, Some(from)).is_err())
+    };
+    if !is_ours && has_work()? {
+        let keep::Put { name, seen: kept } = keep::keep(desk, slot, worktree)?;
+        seen = kept.unwrap_or(seen);
         let shown = worktree.path.display();
         desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {name}'"));
     }
-    let options = clean::Options { force: true, ..clean::Options::default() };
+    let options = clean::Options { seen: Some(seen), ..clean::Options::default() };
     clean::clean(desk, worktree, from, options)?;
     mark::put(worktree, slot, from, desk.context.now())
 }

@@ -82,7 +82,7 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     let intent = Intent::write(&state_dir, &held, &intent_name(name), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Giving back slot {name}"));
-    let (has_work, kept) = match intent.during(|| preserve(desk, name, &worktree, options.force)) {
+    let (seen, kept) = match intent.during(|| preserve(desk, name, &worktree, options.force)) {
         Ok(preserved) => preserved,
         // Nothing has been changed yet: its holder has it as before.
         Err(failure) => {
@@ -90,7 +90,7 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
             return Err(failure);
         }
     };
-    let cleaning = clean::Options { force: has_work, scrub: options.scrub, task: None };
+    let cleaning = clean::Options { seen, scrub: options.scrub, task: None };
     let done = intent.during(|| carry_out(desk, name, &worktree, to, cleaning));
     drop(step);
     done?;
@@ -98,18 +98,26 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     Ok(kept)
 }
 
-/// Keeps what would go. Whether there was work that would have been refused without force, and the name by which
-/// what was kept can be restored.
-fn preserve(desk: &Desk<'_>, name: &str, worktree: &Worktree, force: bool) -> Result<(bool, Option<String>)> {
+/// Keeps what would go. The files that may go if there was work that would have been refused without force, and the
+/// name by which what was kept can be restored.
+fn preserve(
+    desk: &Desk<'_>,
+    name: &str,
+    worktree: &Worktree,
+    force: bool,
+) -> Result<(Option<ObjectId>, Option<String>)> {
     let known = mark::read(&worktree.git_dir).map(|m| m.head);
     // With nothing in it there is nothing to keep, forced or not.
     let has_work = force && clean::require(desk, worktree, known).is_err();
-    let kept = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
+    let put = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
         true => Some(keep::keep(desk, name, worktree)?),
         false => None,
     };
     crate::interrupt::check()?;
-    Ok((has_work, kept))
+    Ok(match put {
+        Some(put) => (put.seen.filter(|_| has_work), Some(put.name)),
+        None => (None, None),
+    })
 }
 
 fn carry_out(

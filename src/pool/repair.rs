@@ -131,7 +131,7 @@ fn out_of_place(
     if let Some(worktree) = known {
         // What only its HEAD and its reflog know can be restored.
         if slot.lease.is_some() && slot.task.is_none() {
-            let kept = keep::keep(desk, name, worktree)?;
+            let kept = keep::keep(desk, name, worktree)?.name;
             desk.observer.note(&format!("Its commits are kept: 'git task restore {kept}'"));
         }
         if slot.task.is_none() {

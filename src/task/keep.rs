@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
 use super::record::Tasks;
-use super::{Desk, Slug, Task, place};
+use super::{Desk, Slug, Task, notes, place};
 use crate::desk::mark;
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::Git;
-use crate::git::snapshot::Look;
+use crate::git::process::{Git, retry};
+use crate::git::snapshot::{self, Look};
 use crate::git::worktree::{self, Head, Worktree};
 use crate::store::record::Record;
 use crate::store::trash::{self, Kept, Removal, path_value};
@@ -129,6 +130,25 @@ pub fn keep_changes(
         }
         Some(Kept::InTrash { .. }) | None => Ok(()),
     }
+}
+
+/// As [`keep_changes`] for a worktree that stays where it is. Gives the tree of its files: what is in it is in the
+/// trash, and what isn't came later.
+///
+/// # Errors
+/// If something can't be preserved: then nothing must be taken away.
+pub fn keep_what_came(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: &Worktree,
+    first: Option<&Look>,
+    kept: &[PathBuf],
+) -> Result<ObjectId> {
+    let seen = snapshot::files(desk.repo, worktree)?;
+    let note = notes::read(&worktree.path, &task.slug).unwrap_or_default();
+    let again = || keep_changes(desk, task, Some(worktree), (&worktree.path, first), kept, note.as_deref());
+    retry(desk.settings.lock_timeout, again)?;
+    Ok(seen)
 }
 
 /// What is left of a worktree whose directory is gone, or that was never finished.

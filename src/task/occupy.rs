@@ -3,7 +3,7 @@
 use gix::ObjectId;
 
 use super::{Desk, Slug, keep, notes};
-use crate::desk::clean::{self, is_only_checkout, remove_locks};
+use crate::desk::clean::{self, is_only_checkout, is_referred_to, remove_locks};
 use crate::desk::mark;
 use crate::desk::slot::Seat;
 use crate::error::Result;
@@ -72,6 +72,7 @@ pub fn rise(desk: &Desk<'_>, slug: &Slug, path: &std::path::Path, half: &HalfSea
     if !remove_locks(&worktree)? {
         return Ok(false);
     }
+    let seen = snapshot::files(desk.repo, &worktree)?;
     let notes = notes::relative_path(slug);
     let notes = notes.parent().expect("a note is in a directory");
     let elsewhere = matches!(worktree.head, Head::Detached(id) if id != half.from && id != half.to)
@@ -84,16 +85,23 @@ pub fn rise(desk: &Desk<'_>, slug: &Slug, path: &std::path::Path, half: &HalfSea
         let shown = worktree.path.display();
         desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {slug}'"));
     }
-    empty(desk, slug, &worktree, &half.slot, half.from)?;
+    empty(desk, slug, &worktree, &half.slot, half.from, seen)?;
     Ok(true)
 }
 
-/// Makes a slot's worktree new again, all that was in it being kept elsewhere.
+/// Makes a slot's worktree new again, all that was `seen` in it being kept elsewhere.
 ///
 /// # Errors
-/// If git or the file system refuses.
-pub fn empty(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, slot: &str, to: ObjectId) -> Result<()> {
-    let options = clean::Options { force: true, scrub: false, task: Some(slug.as_str()) };
+/// If git or the file system refuses; or if somebody has written there since.
+pub fn empty(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    worktree: &Worktree,
+    slot: &str,
+    to: ObjectId,
+    seen: ObjectId,
+) -> Result<()> {
+    let options = clean::Options { seen: Some(seen), scrub: false, task: Some(slug.as_str()) };
     clean::clean(desk, worktree, to, options)?;
     worktree.unmark()?;
     mark::put(worktree, slot, to, desk.context.now())
@@ -115,13 +123,17 @@ pub fn empty_again(
     if !remove_locks(worktree)? {
         return Ok(false);
     }
+    let seen = snapshot::files(desk.repo, worktree)?;
     let notes = notes::relative_path(slug);
     let notes = notes.parent().expect("a note is in a directory");
-    if !is_only_checkout(desk, worktree, to)? && snapshot::differs_from(desk.repo, worktree, kept, notes)? {
+    let is_more = !is_referred_to(desk, worktree)?
+        || !is_only_checkout(desk, worktree, to)?
+            && snapshot::differs_from(desk.repo, worktree, kept, notes)?;
+    if is_more {
         keep::keep_what_is_left(desk, slug, worktree)?;
         trash::file_again(desk.repo, slug.as_str(), kept)?;
     }
-    empty(desk, slug, worktree, slot, to)?;
+    empty(desk, slug, worktree, slot, to, seen)?;
     Ok(true)
 }
 

@@ -228,7 +228,8 @@ fn carry_out(
     drop(step);
     crate::interrupt::check()?;
     if let (Some((worktree, (slot, to))), false) = (seated, parked) {
-        occupy::empty(desk, &task.slug, worktree, slot, to)?;
+        let seen = keep::keep_what_came(desk, task, worktree, look.as_ref(), &kept)?;
+        occupy::empty(desk, &task.slug, worktree, slot, to, seen)?;
     }
     if let (Some(path), Some(aside), false) = (present, to.aside, parked) {
         let unseen = unseen_of(aside);

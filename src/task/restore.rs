@@ -9,6 +9,7 @@ use gix::bstr::{BString, ByteSlice};
 
 use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
+use super::state::Action;
 use super::{Desk, Slug, State, Task, create, keep, notes, place};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
@@ -102,6 +103,10 @@ fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     // It was removed because it had landed, and that was undone since.
     if task.state == State::Integrated && known.is_some_and(|t| t.state == State::Dropped) {
         (task.state, task.integrated) = (State::Open, None);
+    }
+    // It was removed a second time, for what was left of it.
+    if task.state == State::Dropped {
+        task.state = task.state.after(Action::Restore, &slug)?;
     }
     let creates = branch_to_make(desk, &tasks, &task, &contents)?;
     let path = free_path(desk, &task, &contents)?;

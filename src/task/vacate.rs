@@ -16,6 +16,7 @@ use crate::desk::{copy, mark, session};
 use crate::error::{Failure, Kind, Result};
 use crate::git::parse_id;
 use crate::git::process::retry;
+use crate::git::snapshot;
 use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
@@ -116,6 +117,7 @@ fn carry_out(
     let note = notes::read(&worktree.path, slug).unwrap_or_default();
     let mut kept = clean::worth_keeping(desk, worktree, Some(slug.as_str()))?;
     let homeless = note.is_some() && !notes::can_archive(desk, slug);
+    let mut seen = None;
     // With nothing in it there is nothing to keep, forced or not.
     let has_work = options.force && has_work(desk, worktree)?;
     let has_more = has_work || !kept.is_empty();
@@ -127,16 +129,22 @@ fn carry_out(
         }
         let limit = desk.settings.lock_timeout;
         let put = retry(limit, || keep::keep(desk, task, Some(worktree), &kept, note.as_deref()))?;
-        if matches!(put, keep::Put::Directory) {
-            notes::archive(desk, slug, note.as_deref())?;
-            drop(step);
-            forget(desk, slug, slot, true)?;
-            return Ok(true);
+        let look = match put {
+            keep::Put::Objects(look) => look,
+            keep::Put::Directory => {
+                notes::archive(desk, slug, note.as_deref())?;
+                drop(step);
+                forget(desk, slug, slot, true)?;
+                return Ok(true);
+            }
+        };
+        if has_work {
+            seen = Some(keep::keep_what_came(desk, task, worktree, look.as_ref(), &kept)?);
         }
     }
     crate::interrupt::check()?;
     notes::archive(desk, slug, note.as_deref())?;
-    let cleaning = clean::Options { force: has_work, scrub: options.scrub, task: Some(slug.as_str()) };
+    let cleaning = clean::Options { seen, scrub: options.scrub, task: Some(slug.as_str()) };
     clean::clean(desk, worktree, to, cleaning)?;
     worktree.unmark()?;
     mark::put(worktree, slot, to, desk.context.now())?;
@@ -196,6 +204,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
     if !remove_locks(&worktree)? {
         return Ok(false);
     }
+    let seen = snapshot::files(desk.repo, &worktree)?;
     match preserved.filter(|_| record.text("force").as_deref() == Some("true")) {
         Some(entry) => {
             if !empty_again(desk, &slug, &worktree, &slot, to, entry.commit)? {
@@ -207,7 +216,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
             if note.is_some() {
                 notes::archive(desk, &slug, note.as_deref())?;
             }
-            empty(desk, &slug, &worktree, &slot, to)?;
+            empty(desk, &slug, &worktree, &slot, to, seen)?;
         }
         None => return keep_claimed(desk, &slug, &worktree).map(|()| true),
     }

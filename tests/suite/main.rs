@@ -64,6 +64,7 @@ mod run_crash;
 mod session;
 mod session_faults;
 mod session_terminal;
+mod slot_moments;
 mod state;
 mod storm;
 mod sweep;

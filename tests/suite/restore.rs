@@ -252,3 +252,18 @@ fn a_kept_directory_survives_a_kill() {
         });
     }
 }
+
+#[test]
+fn what_was_removed_twice_comes_back_open() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    sandbox.task(&dir, ["rm", "-f", "--keep-branch", "x"]).ok();
+    // Now the branch goes too.
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("x open\n");
+    sandbox.task(&dir, ["ready", "x"]).ok();
+    assert_sound(&sandbox, &dir);
+}

@@ -13,15 +13,18 @@ use crate::error::{OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::git_in;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Head, Worktree};
 use crate::paths::path_from;
 
-/// Whether all that differs from the index is what a checkout of `to` writes or takes away, as far as it came:
-/// then nothing is lost by beginning again.
+/// Whether all that differs from the index is what a checkout of `to` writes or takes away, as far as it came, and
+/// no commit was made there: then nothing is lost by beginning again.
 ///
 /// # Errors
 /// If git can't say.
 pub fn is_only_checkout(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> Result<bool> {
+    if !is_referred_to(desk, worktree)? {
+        return Ok(false);
+    }
     let git = git_in(worktree);
     let entries = status_entries(&git, Untracked::All, false)?;
     let changed: Vec<BString> = entries
@@ -56,6 +59,16 @@ pub fn is_only_checkout(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> R
         }
     }
     Ok(true)
+}
+
+/// Whether a commit that is checked out detached is found without this worktree, too: in a branch, or in the trash.
+///
+/// # Errors
+/// If git can't say.
+pub fn is_referred_to(desk: &Desk<'_>, worktree: &Worktree) -> Result<bool> {
+    let Head::Detached(id) = worktree.head else { return Ok(true) };
+    let args = ["rev-list", "-n1", &id.to_string(), "--not", "--all"];
+    Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
 }
 
 /// Whether a file is the first part of a blob: it was not written to its end.

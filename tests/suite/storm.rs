@@ -17,7 +17,7 @@ mod worker;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{RwLock, mpsc};
+use std::sync::{Mutex, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::support::*;
@@ -88,6 +88,7 @@ fn storm(sandbox: &Sandbox, seed: u64, length: Length) -> (Counts, Vec<String>) 
         started: Instant::now(),
         quiet: RwLock::new(()),
         ids: AtomicU64::new(0),
+        log: Mutex::new(std::fs::File::create(sandbox.root().join("storm.log")).expect("it is ours")),
     };
     let stop = AtomicBool::new(false);
     let (mut history, mut written) = (History::default(), Vec::new());

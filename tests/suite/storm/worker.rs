@@ -1,8 +1,9 @@
 //! One of those who work at once: it does what was drawn, and writes down what came of it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, RwLock};
 use std::time::Instant;
 
 use super::act::{self, Act, Chosen};
@@ -23,6 +24,8 @@ pub struct Ground<'a> {
     /// Held for writing while nobody may be in the middle of something, as `git gc --prune=now` demands.
     pub quiet: RwLock<()>,
     pub ids: AtomicU64,
+    /// Everything that was run, in the order of its end; GIT_PARALLEL_KEEP=1 keeps it.
+    pub log: Mutex<std::fs::File>,
 }
 
 /// Something written, which must be found again.
@@ -49,8 +52,17 @@ impl Ground<'_> {
             .arg(program)
             .arg("-C")
             .arg(dir);
+        let begin = self.now();
         let run = Run::of(command.args(args), b"");
-        Run { what: format!("(in {}) {program} {}", dir.display(), args.join(" ")), ..run }
+        let run = Run { what: format!("(in {}) {program} {}", dir.display(), args.join(" ")), ..run };
+        self.note(begin, &format!("{run}"));
+        run
+    }
+
+    /// Writes something into the log.
+    pub fn note(&self, begin: u64, what: &str) {
+        let mut log = self.log.lock().expect("nobody panics while writing");
+        writeln!(log, "{begin}..{} {what}", self.now()).expect("the log is writable");
     }
 }
 
@@ -137,6 +149,7 @@ impl<'a> Worker<'a> {
         if put.and_then(|()| std::fs::rename(&temporary, dir.join(&name))).is_err() {
             return;
         }
+        self.ground.note(self.ground.now(), &format!("wrote {}", dir.join(&name).display()));
         let mut git = |args: &[&str]| {
             let args: Vec<String> = args.iter().map(|s| (*s).to_owned()).collect();
             let code = self.ground.run(dir, "git", &args).code;

@@ -114,6 +114,11 @@ pub fn with_section(text: &[u8], section: Section, body: &str) -> Vec<u8> {
             out.extend_from_slice(&old[..blank_before]);
             out.extend_from_slice(&lines);
             out.extend_from_slice(after);
+            let is_next_line = after.iter().filter(|&&b| b == b'\n').count() < 2;
+            // Text of the line before would be the heading's too.
+            if is_next_line && headings::is_underlined(&text[range.end..]) {
+                out.extend_from_slice(newline);
+            }
         }
     } else if lines.is_empty() {
         out.extend_from_slice(old);

@@ -54,6 +54,11 @@ pub(super) fn headings(text: &[u8]) -> Vec<Heading> {
     found
 }
 
+/// Whether the heading that a text begins with is one by its underline.
+pub(super) fn is_underlined(text: &[u8]) -> bool {
+    !text.is_empty() && atx(first_line(text)).is_none()
+}
+
 /// The text without its HTML comments, except those in fenced code.
 pub(super) fn without_comments(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());

@@ -59,6 +59,10 @@ fn only_the_named_section_changes() {
             "#Goal\n    ## Goal\n> ## Goal\n####### Goal\n\n## Goal\n\nnew\n",
         ),
         ("\u{feff}## Goal\nold\n", "\u{feff}## Goal\nnew\n"),
+        // an underline makes a heading of all lines of a paragraph
+        ("## Goal\n<!-- c -->\nX\n---\n", "## Goal\nnew\n\nX\n---\n"),
+        ("## Goal\r\n- old\r\nX\r\n---\r\n", "## Goal\r\nnew\r\n\r\nX\r\n---\r\n"),
+        ("## Goal\n- old\n\nX\n===", "## Goal\nnew\n\nX\n==="),
     ];
     for (text, expected) in cases {
         assert_eq!(changed(text, Goal, "new"), expected, "{text:?}");

@@ -26,6 +26,24 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// As [`open`]; or if it has more than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let bytes = beginning(path, limit.saturating_add(1))?;
+    within(bytes, limit)
+}
+
+/// What a file holds that the user names, which may be a pipe: `<(command)` is one.
+///
+/// # Errors
+/// If it can't be read, or has more than `limit` bytes. A FIFO that nobody writes into is empty.
+pub fn read_any(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    // Whoever writes may take his time.
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, flags - rustix::fs::OFlags::NONBLOCK)?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    within(bytes, limit)
+}
+
+fn within(bytes: Vec<u8>, limit: u64) -> io::Result<Vec<u8>> {
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= limit => Ok(bytes),
         _ => Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {limit} bytes"))),

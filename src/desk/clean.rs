@@ -14,6 +14,7 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::{Desk, copy};
+use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::retry;
@@ -100,8 +101,9 @@ fn copies(desk: &Desk<'_>, worktree: &Worktree) -> Result<Vec<Copied>> {
                 fs::read_link(&here).ok() == fs::read_link(there).ok()
             }
             (Ok(meta), Some(there)) => {
+                let read = |path| bounded::read(path, meta.len());
                 fs::metadata(there).is_ok_and(|m| m.len() == meta.len())
-                    && fs::read(&here).is_ok_and(|text| fs::read(there).is_ok_and(|other| text == other))
+                    && read(&here).is_ok_and(|text| read(there).is_ok_and(|other| text == other))
             }
             _ => false,
         }

@@ -102,7 +102,7 @@ pub struct Taken {
 /// # Errors
 /// If something can't be read or written: then nothing must be taken away.
 pub fn take(repo: &Repo, request: &Request<'_>) -> Result<Snapshot> {
-    let here = request.path.filter(|p| p.exists());
+    let here = request.path.filter(|p| p.is_dir());
     let git_dir = request.git_dir.filter(|p| p.exists());
     let place = Place::new(repo, here, git_dir)?;
     let mut parts: Vec<Part> = Vec::new();

@@ -30,8 +30,8 @@ pub struct Worktree {
     pub locked: Option<String>,
     /// Its directory is not there.
     pub missing: bool,
-    /// Its directory is not there, but another repository, or a link to one, is at its place. Then it is missing
-    /// too.
+    /// Its directory is not there, but something else is at its place: another repository, a link, a file. Then
+    /// it is missing too.
     pub replaced: bool,
     /// The first worktree, which `git worktree` never removes.
     pub is_main: bool,
@@ -182,7 +182,7 @@ impl Repo {
                 git_dir: self.common_dir().to_owned(),
                 head: read_head(self.common_dir()),
                 locked: None,
-                missing: !path.try_exists().unwrap_or(true),
+                missing: is_missing(path),
                 replaced: false,
                 is_main: true,
                 task: None,
@@ -266,7 +266,7 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
     };
     let replaced = target_of(&dot_git).is_some_and(|target| target != canonical(git_dir));
     // What can't be looked at may be there.
-    let missing = replaced || !dot_git.try_exists().unwrap_or(true);
+    let missing = replaced || is_missing(&dot_git);
     // Links relative to this directory hold `..`; what git prints has none.
     let Some(path) = dot_git.parent() else { return Ok(None) };
     let path = match (path.parent(), path.file_name()) {
@@ -274,6 +274,8 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         (Some(above), Some(name)) if missing => canonical(above).join(name),
         _ => canonical(path),
     };
+    let is_other = || std::fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_dir());
+    let replaced = replaced || missing && is_other();
     let locked = read_if_there(&git_dir.join("locked"))?;
     Ok(Some(Worktree {
         head: read_head(git_dir),
@@ -326,6 +328,11 @@ pub fn is_no_place(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
         || error.raw_os_error() == Some(libc::ELOOP)
+}
+
+/// A file where a directory should be leaves no place either.
+fn is_missing(path: &Path) -> bool {
+    std::fs::metadata(path).is_err_and(|error| is_no_place(&error))
 }
 
 fn canonical(path: &Path) -> PathBuf {

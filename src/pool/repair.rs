@@ -135,7 +135,7 @@ fn out_of_place(
             desk.observer.note(&format!("Its commits are kept: 'git task restore {kept}'"));
         }
         if slot.task.is_none() {
-            match worktree.replaced || worktree.path.is_symlink() {
+            match worktree.replaced {
                 // git would refuse; and what is there now is not ours to touch.
                 true => half::remove_admin(worktree)?,
                 false => {

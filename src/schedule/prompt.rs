@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use crate::bounded;
 use crate::desk::template;
 use crate::error::{OrFatal, Result};
 use crate::task::record::Tasks;
 use crate::task::{Desk, Task, note, notes, place};
+
+/// So many bytes a template has at most.
+const TEMPLATE_LIMIT: u64 = 1 << 20;
 
 /// The built-in template. Paragraphs about what the task doesn't have are left out.
 const BUILT_IN: &str = "\
@@ -45,8 +49,9 @@ pub fn of(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<String> {
         None => template::expand(&built_in(&values), &values),
         Some(file) => {
             let file = desk.repo.home().join(file);
-            let text =
-                std::fs::read_to_string(&file).or_fatal(|| format!("could not read '{}'", file.display()))?;
+            let failed = || format!("could not read '{}'", file.display());
+            let bytes = bounded::read(&file, TEMPLATE_LIMIT).or_fatal(failed)?;
+            let text = String::from_utf8(bytes).or_fatal(failed)?;
             template::expand(&text, &values)
                 .map_err(|e| e.context(format!("in '{}' (task.promptFormat)", file.display())))
         }

@@ -40,7 +40,11 @@ pub fn keep(
     let meta = meta(desk, task, worktree, task.clone.as_deref())?;
     let branch = task.branch_ref();
     let clone_dir = task.clone.as_deref().filter(|p| p.exists()).map(|p| p.join(".git"));
-    let path = worktree.map(|w| w.path.as_path()).or(task.clone.as_deref());
+    let path = match worktree {
+        // What took its place is somebody else's.
+        Some(worktree) => Some(worktree.path.as_path()).filter(|_| !worktree.replaced),
+        None => task.clone.as_deref(),
+    };
     let removal = Removal {
         slug: task.slug.as_str(),
         task: &metadata,

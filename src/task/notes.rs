@@ -133,7 +133,12 @@ pub fn link_in_main(desk: &Desk<'_>, worktree: &Path, slug: &Slug) -> Result<()>
     fs::create_dir_all(dir).or_fatal(|| format!("could not create directory '{}'", dir.display()))?;
     if fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_file()) {
         // A restored note is the archived one.
-        if fs::read(&link).ok() != fs::read(worktree.join(relative_path(slug))).ok() {
+        let archived =
+            bounded::read(&link, u64::MAX).or_fatal(|| format!("could not read '{}'", link.display()))?;
+        // The branch may have a link to a device at that name.
+        let length = u64::try_from(archived.len()).unwrap_or(u64::MAX);
+        let restored = bounded::read(&worktree.join(relative_path(slug)), length);
+        if !restored.is_ok_and(|restored| restored == archived) {
             keep_archived(&link)?;
         }
     }

@@ -14,6 +14,9 @@ use crate::error::{Failure, Result};
 use crate::text;
 use crate::toml_file::Source;
 
+/// So many bytes a plan has at most, that nobody's memory is filled by a mistaken name.
+pub const FILE_LIMIT: u64 = 8 << 20;
+
 /// A plan that can be carried out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {

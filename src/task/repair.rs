@@ -162,7 +162,7 @@ impl Repair<'_, '_> {
                         worktree.path.display()
                     ));
                 }
-                None if !worktree.replaced && worktree.path.is_dir() && !worktree.path.is_symlink() => {
+                None if !worktree.replaced && worktree.path.is_dir() => {
                     // Its files may be in it still, and only the user knows.
                     self.desk.observer.warn(&format!(
                         "task '{}': '{}' has no '.git' any more; move it away, and repair again",

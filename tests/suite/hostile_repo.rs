@@ -181,9 +181,39 @@ fn another_repository_at_a_worktree_s_place_is_left_alone() {
         assert!(note.exists(), "{in_place_of}");
         assert_eq!(std::fs::read(&there).unwrap(), before, "{in_place_of}");
         sandbox.git(there.parent().unwrap(), ["rev-parse", "HEAD"]).ok();
+        // It is not ours to copy either.
+        for name in sandbox.refs(&dir).lines().filter(|line| line.starts_with("refs/task-trash/")) {
+            let kept = sandbox.git(&dir, ["ls-tree", "-r", name.split(' ').next().unwrap()]).ok();
+            assert!(!kept.stdout.contains("precious"), "{in_place_of}: {kept}");
+        }
         sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x dropped\n");
         let names = std::fs::read_dir(sandbox.path("")).unwrap().map(|e| e.unwrap().file_name());
         assert!(names.into_iter().all(|n| !n.to_string_lossy().contains("removed")), "{in_place_of}");
+    }
+}
+
+#[test]
+fn what_is_no_repository_at_a_worktree_s_place_is_left_alone() {
+    for is_link in [false, true] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        let outside = sandbox.path("outside");
+        sandbox.write(&outside, "precious", "work\n");
+        let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+        std::fs::remove_dir_all(&path).unwrap();
+        match is_link {
+            true => symlink(&outside, &path).unwrap(),
+            false => std::fs::write(&path, "work\n").unwrap(),
+        }
+        sandbox.task(&dir, ["list"]).ok();
+        for args in [&["path", "x"][..], &["diff", "x"], &["sync", "x"], &["note", "x", "--goal", "g"]] {
+            sandbox.refuses(&dir, args, 128, "");
+        }
+        sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        assert_eq!(std::fs::symlink_metadata(&path).unwrap().is_symlink(), is_link);
+        let file = if is_link { path.join("precious") } else { path };
+        assert_eq!(std::fs::read(file).unwrap(), b"work\n");
+        sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x dropped\n");
     }
 }
 
@@ -192,7 +222,7 @@ fn repair_goes_on_past_a_place_that_is_taken() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
     let other = other(&sandbox);
-    let paths = ["link", "plain", "dir", "fifo", "gone"].map(|name| {
+    let paths = ["link", "plain", "dir", "fifo", "gone", "file"].map(|name| {
         let path = sandbox.task(&dir, ["add", name]).ok().path();
         if name != "fifo" {
             std::fs::remove_dir_all(&path).unwrap();
@@ -205,17 +235,18 @@ fn repair_goes_on_past_a_place_that_is_taken() {
     symlink(&outside, &paths[1]).unwrap();
     std::fs::create_dir(&paths[2]).unwrap();
     std::fs::write(paths[2].join("precious"), "work\n").unwrap();
+    std::fs::write(&paths[5], "work\n").unwrap();
     remove(&paths[3].join(".git"));
     fifo(&paths[3].join(".git"));
     sandbox.task(&dir, ["list"]).ok();
     sandbox.task(&dir, ["repair", "-n"]).fails(1);
     sandbox.task(&dir, ["repair"]).ok().says("no '.git' any more");
     assert!(other.join("precious").exists() && paths[2].join("precious").exists() && outside.exists());
+    assert_eq!(std::fs::read(&paths[5]).unwrap(), b"work\n");
     let listed = sandbox.git(&dir, ["worktree", "list"]).ok().stdout;
-    assert!(
-        !listed.contains("/gone ") && !listed.contains("/link ") && !listed.contains("/plain "),
-        "{listed}"
-    );
+    for name in ["gone", "link", "plain", "file"] {
+        assert!(!listed.contains(&format!("/{name} ")), "{listed}");
+    }
 }
 
 #[test]
@@ -253,4 +284,53 @@ fn a_nul_in_a_note_can_t_forge_a_key() {
     let keys: Vec<&str> = run.stdout.split('\0').filter(|line| line.starts_with("task ")).collect();
     assert_eq!(keys, ["task x"]);
     assert!(run.stdout.contains("\0blocker a\u{fffd}\u{fffd}task evil\u{fffd}state ready\0"), "{run}");
+}
+
+#[test]
+fn a_plan_and_a_template_are_not_read_without_end() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let file = dir.join("file");
+    let makers: [(&dyn Fn(), &str, &str); 5] = [
+        (&|| fifo(&file), "the plan has no task", "it is not a regular file"),
+        (&|| symlink("/dev/zero", &file).unwrap(), "it has more than", "it is not a regular file"),
+        (&|| std::fs::create_dir(&file).unwrap(), "s a directory", "it is a directory"),
+        (&|| sparse(&file), "it has more than", "it has more than"),
+        (&|| std::fs::write(&file, b"a = '\xff'\n").unwrap(), "invalid utf-8", "invalid utf-8"),
+    ];
+    sandbox.git(&dir, ["config", "task.promptFormat", "file"]).ok();
+    for (make, of_plan, of_template) in makers {
+        make();
+        let run = sandbox.task(&dir, ["add", "--from", "file"]).fails(128).prints("");
+        assert!(run.stderr.to_lowercase().contains(of_plan), "{run}");
+        sandbox.task(&dir, ["prompt", "x"]).fails(128).prints("").says("'").says(of_template);
+        remove(&file);
+    }
+    // What a program prints is a plan.
+    if need("bash") {
+        let plan = "[[task]]\nname = 'y'\n";
+        let script = format!("git task add --from <(printf \"{plan}\")");
+        sandbox.run(&dir, "bash", ["-c", &script]).ok();
+        sandbox.task(&dir, ["show", "y"]).ok();
+    }
+}
+
+#[test]
+fn a_tracked_link_at_the_note_s_place_is_not_read_without_end() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.pool(&dir, ["init", "1"]).ok();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    sandbox.pool(&dir, ["release", "x"]).ok();
+    assert!(std::fs::symlink_metadata(dir.join("notes/x/status.md")).unwrap().is_file());
+    let other = sandbox.path("other");
+    sandbox.git(&dir, ["worktree", "add", "-q", "../other", "x"]).ok();
+    std::fs::create_dir_all(other.join("notes/x")).unwrap();
+    symlink("/dev/zero", other.join("notes/x/status.md")).unwrap();
+    sandbox.git(&other, ["add", "-f", "notes/x/status.md"]).ok();
+    sandbox.git(&other, ["commit", "-qm", "Hostile"]).ok();
+    sandbox.git(&dir, ["worktree", "remove", "-f", "../other"]).ok();
+    sandbox.pool(&dir, ["claim", "x", "--no-refill"]).fails(128).says("is a symbolic link");
+    sandbox.task(&dir, ["list"]).ok();
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::view;
+use crate::bounded;
 use crate::commands::pool::seat::{self, Taken};
 use crate::commands::pool::settle;
 use crate::commands::{Cx, Reporter, trust};
@@ -151,8 +152,9 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
 fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)>> {
     let absolute = |path: &PathBuf| cx.context.cwd.join(path);
     if let Some(file) = &args.from {
-        let text = std::fs::read_to_string(absolute(file))
-            .or_fatal(|| format!("could not open '{}'", file.display()))?;
+        let failed = || format!("could not open '{}'", file.display());
+        let bytes = bounded::read_any(&absolute(file), plan::FILE_LIMIT).or_fatal(failed)?;
+        let text = String::from_utf8(bytes).or_fatal(failed)?;
         let tasks = Tasks::read(desk.repo)?;
         let plan = plan::parse(&text, &file.to_string_lossy(), |name| tasks.find(name).is_some())?;
         let base = args.base.clone().or(plan.base);

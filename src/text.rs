@@ -60,6 +60,28 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether something in these bytes would not be seen on a terminal, or would move its cursor. A byte that is not UTF-8
+/// may be a control (C1) to a terminal that knows only single bytes.
+pub fn hides(bytes: &[u8]) -> bool {
+    bytes.utf8_chunks().any(|chunk| {
+        chunk.valid().contains(is_hidden) || chunk.invalid().iter().any(|byte| (0x80..0xa0).contains(byte))
+    })
+}
+
+/// A JSON document that says the same without characters that hide: they stand in it as `\u009b`. JSON itself asks for
+/// that only of C0 controls.
+pub fn json_without_hidden(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c == '\n' || !is_hidden(c) {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
 /// One argument for a POSIX shell, in single quotes always, so that the caller may put it anywhere outside
 /// of quotes. The rule is that of git's `sq_quote_buf()`, without its `\!`, which only csh needs.
 pub fn shell_quote(bytes: &[u8]) -> Vec<u8> {
@@ -156,6 +178,16 @@ mod tests {
         for c in (0..=0x0010_ffff).filter_map(char::from_u32) {
             let shown = escape_controls(c.to_string().as_bytes());
             assert!(!shown.chars().any(is_hidden), "{:x}", u32::from(c));
+        }
+    }
+
+    #[test]
+    fn a_document_stays_the_same_document() {
+        let value = serde_json::json!({ "a\u{9b}": ["\u{202e}\n\u{e0041}\u{7f}\u{1b}", "größe 🎉"] });
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let plain = json_without_hidden(&text);
+            assert!(!plain.chars().any(|c| c != '\n' && is_hidden(c)), "{plain}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&plain).unwrap(), value);
         }
     }
 

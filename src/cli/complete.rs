@@ -23,7 +23,7 @@ use crate::integrate::journal::OnConflict;
 use crate::pool::{Pool, Slot};
 use crate::task::record::Tasks;
 use crate::task::{State, Task, place};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, hides};
 use crate::ui::Ui;
 
 /// Set to `bash`, `zsh` or `fish` by the shells' files, and by nobody else.
@@ -76,8 +76,9 @@ fn reply(program: Program, shell: Shell, mut typed: Vec<Vec<u8>>) -> Vec<u8> {
     let mut out = Vec::new();
     for candidate in candidates {
         let value = candidate.get_value().as_bytes();
-        // A line is all that a shell's reply can hold. Options come, as git's do, to who types a dash.
-        if value.contains(&b'\n') || (word.text.is_empty() && value.starts_with(b"-")) {
+        // A line is all that a shell's reply can hold, and it shows it as it is. Options come, as git's do, to who types
+        // a dash.
+        if hides(value) || (word.text.is_empty() && value.starts_with(b"-")) {
             continue;
         }
         let help = candidate.get_help().map(|h| h.to_string().lines().next().unwrap_or_default().to_owned());

@@ -69,7 +69,7 @@ impl Cx {
         Desk { repo: &self.repo, settings: &self.settings, context: &self.context, observer }
     }
 
-    /// Prints one result line.
+    /// Prints one result line: for eyes as it may be shown, else as it is.
     ///
     /// # Errors
     /// If standard output can't be written.
@@ -83,6 +83,14 @@ impl Cx {
     /// If standard output can't be written.
     pub fn write(&self, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.ui.write(bytes.as_ref()).or_fatal(|| "could not write to standard output")
+    }
+
+    /// Prints what comes from elsewhere: for eyes as it may be shown, else as it is.
+    ///
+    /// # Errors
+    /// If standard output can't be written.
+    pub fn data(&self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.ui.data(bytes.as_ref()).or_fatal(|| "could not write to standard output")
     }
 
     /// Does the same to each of several items. One that is refused gets its error line and the others are
@@ -231,11 +239,19 @@ impl ListingArgs {
         Ok(self.porcelain.is_some() || self.json || self.format.is_some())
     }
 
-    /// Renders records in the format asked for.
+    /// Renders records in the format asked for; for eyes with values that may be shown.
     ///
     /// # Errors
     /// If the format names an unknown key.
-    pub fn render(&self, records: &[Record], known: &[&str]) -> Result<Vec<u8>> {
+    pub fn render(&self, ui: &Ui, records: &[Record], known: &[&str]) -> Result<Vec<u8>> {
+        let shown: Vec<Record>;
+        let records = match ui.is_for_eyes() && !self.json {
+            true => {
+                shown = records.iter().map(Record::shown).collect();
+                &shown
+            }
+            false => records,
+        };
         if let Some(format) = &self.format {
             let format = Format::parse(format, known)?;
             return Ok(records.iter().flat_map(|r| format.apply(r)).collect());

@@ -189,9 +189,8 @@ pub struct Stamped {
 impl Stamped {
     /// One line, with its end.
     pub fn to_line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).expect("names and numbers can always be written");
-        line.push(b'\n');
-        line
+        let line = serde_json::to_string(self).expect("names and numbers can always be written");
+        (crate::text::json_without_hidden(&line) + "\n").into_bytes()
     }
 }
 

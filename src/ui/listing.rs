@@ -7,7 +7,7 @@ use gix::bstr::{BString, ByteSlice};
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Failure, Result};
-use crate::text::c_quote;
+use crate::text::{c_quote, escape_controls, json_without_hidden};
 
 /// One value of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,18 @@ impl Record {
         if !values.is_empty() {
             self.0.push((key, Value::List(values)));
         }
+    }
+
+    /// The same for eyes: nothing in a value moves the cursor or hides.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let text = |bytes: &BString| BString::from(escape_controls(bytes));
+        let shown = |value: &Value| match value {
+            Value::Text(one) => Value::Text(text(one)),
+            Value::Number(n) => Value::Number(*n),
+            Value::List(all) => Value::List(all.iter().map(text).collect()),
+        };
+        Record(self.0.iter().map(|(key, value)| (*key, shown(value))).collect())
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -110,9 +122,8 @@ pub fn json_object(record: &Record) -> Json {
 
 /// A JSON document as it is printed.
 pub fn json_text(document: &Json) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(document).expect("a JSON value can always be written");
-    text.push(b'\n');
-    text
+    let text = serde_json::to_string_pretty(document).expect("a JSON value can always be written");
+    (json_without_hidden(&text) + "\n").into_bytes()
 }
 
 /// `--format`: `%(key)`, `%%`, `%xx` (hexadecimal) as in git-for-each-ref(1). Several values are separated by

@@ -36,6 +36,8 @@ pub struct Ui {
     pub color_out: bool,
     /// Standard error is coloured.
     pub color_err: bool,
+    /// Standard output is read by a person, at once or in a pager.
+    is_for_eyes: bool,
     /// `-q`: no progress.
     pub quiet: bool,
     /// `-v`: more than the usual.
@@ -56,6 +58,7 @@ impl Ui {
             out: RefCell::new(io::BufWriter::new(io::stdout().lock())),
             color_out: false,
             color_err: false,
+            is_for_eyes: io::stdout().is_terminal(),
             quiet: false,
             verbose: false,
             prompts: false,
@@ -72,7 +75,8 @@ impl Ui {
             When::Never => false,
             When::Auto => terminal && !dumb,
         };
-        self.color_out = decide(pager || io::stdout().is_terminal());
+        self.is_for_eyes = pager || io::stdout().is_terminal();
+        self.color_out = decide(self.is_for_eyes);
         self.color_err = decide(io::stderr().is_terminal());
     }
 
@@ -119,6 +123,24 @@ impl Ui {
         self.stdout_is_terminal().then(|| usize::from(console::Term::stdout().size().1))
     }
 
+    /// Whether a person reads standard output, so that nothing may be in it that moves the cursor or hides.
+    pub fn is_for_eyes(&self) -> bool {
+        self.is_for_eyes
+    }
+
+    /// Writes what comes from elsewhere: to a pipe or a file as it is, for eyes as it may be shown. NUL stays, for
+    /// who asks for it.
+    ///
+    /// # Errors
+    /// As [`Ui::write`].
+    pub fn data(&self, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_for_eyes {
+            return self.write(bytes);
+        }
+        let shown: Vec<_> = bytes.split(|byte| *byte == 0).map(escape_controls_multiline).collect();
+        self.write(shown.join("\0").as_bytes())
+    }
+
     /// Writes a result as it is.
     ///
     /// # Errors
@@ -127,12 +149,15 @@ impl Ui {
         self.out.borrow_mut().write_all(bytes)
     }
 
-    /// Writes a result and a line end.
+    /// Writes a result in a line of its own: for eyes as it may be shown, else as it is.
     ///
     /// # Errors
     /// As [`Ui::write`].
     pub fn line(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.write(bytes.as_ref())?;
+        match self.is_for_eyes {
+            true => self.write(escape_controls(bytes.as_ref()).as_bytes())?,
+            false => self.write(bytes.as_ref())?,
+        }
         self.write(b"\n")
     }
 
@@ -142,11 +167,6 @@ impl Ui {
     /// As [`Ui::write`].
     pub fn flush(&self) -> io::Result<()> {
         self.out.borrow_mut().flush()
-    }
-
-    /// Text of several lines as a terminal may show it.
-    pub fn shown(text: &[u8]) -> String {
-        escape_controls_multiline(text)
     }
 
     /// Says what is being done; `-q` silences it.

@@ -23,6 +23,7 @@ mod generated;
 mod harness;
 mod hostile;
 mod hostile_repo;
+mod hostile_terminal;
 mod install;
 mod instructions;
 mod integrate_conflicts;

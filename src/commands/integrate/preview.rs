@@ -26,7 +26,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let cars = train.as_ref().map_or(&[][..], |train| &train.cars);
     if args.porcelain.is_some() {
         let lines: Vec<Line> = cars.iter().flat_map(Line::of).collect();
-        cx.write(porcelain(&lines, args.nul))?;
+        cx.data(porcelain(&lines, args.nul))?;
     } else if args.json {
         let tasks: Vec<_> = cars.iter().map(json_of).collect();
         cx.write(json_text(&match &train {

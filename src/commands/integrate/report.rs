@@ -26,7 +26,7 @@ pub fn render(cx: &Cx, args: &Args, place: &Place, report: &Report) -> Result<u8
     if args.json {
         cx.write(listing::json_text(&document(place, report)))?;
     } else if args.porcelain.is_some() {
-        cx.write(porcelain(&lines(place, report), args.nul))?;
+        cx.data(porcelain(&lines(place, report), args.nul))?;
     } else {
         table(cx, place, report)?;
     }

@@ -76,7 +76,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     if args.json {
         cx.write(listing::json(&records))?;
     } else if args.porcelain.is_some() {
-        cx.write(listing::porcelain(&records, args.nul))?;
+        cx.data(listing::porcelain(&records, args.nul))?;
     } else if records.is_empty() {
         cx.print("No integration is in progress.")?;
     }

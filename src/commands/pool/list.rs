@@ -41,7 +41,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let standings = survey(&desk, args.disk)?;
     if for_scripts {
         let records: Vec<_> = standings.iter().map(record).collect();
-        cx.write(args.listing.render(&records, KEYS)?)?;
+        cx.write(args.listing.render(&cx.ui, &records, KEYS)?)?;
         return Ok(EXIT_DONE);
     }
     cx.write(draw(cx, &standings))?;

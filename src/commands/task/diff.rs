@@ -63,6 +63,6 @@ pub fn patch(cx: &Cx, args: &PatchArgs) -> Result<u8> {
     // As git format-patch: into the current directory, their names on standard output.
     let dir = args.output.as_ref().map_or_else(|| cx.context.cwd.clone(), |dir| cx.context.cwd.join(dir));
     let cmd = git.cmd(["format-patch", "-o"]).arg(dir).arg("HEAD").args(&not);
-    cx.write(cmd.run()?)?;
+    cx.data(cmd.run()?)?;
     Ok(EXIT_DONE)
 }

@@ -49,7 +49,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let (standings, here) = look(cx, args, &states, &Tasks::read(&cx.repo)?)?;
     if args.listing.for_scripts()? {
         let records: Vec<_> = standings.iter().map(view::record).collect();
-        cx.write(args.listing.render(&records, view::KEYS)?)?;
+        cx.write(args.listing.render(&cx.ui, &records, view::KEYS)?)?;
     } else if args.markdown {
         cx.write(markdown(&standings, cx.context.now()))?;
     } else {

@@ -62,7 +62,7 @@ fn show(cx: &Cx, dir: &Path, number: u64, goes_on: impl Fn() -> Result<bool>) ->
     /// How long to wait for more: as long as nothing comes, longer and longer.
     const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
     let mut reading = Reading::new(dir, number);
-    let mut screen = cx.ui.stdout_is_terminal().then(|| Screen::new(cx.ui.color_out));
+    let mut screen = cx.ui.is_for_eyes().then(|| Screen::new(cx.ui.color_out));
     let mut buffer = vec![0; 64 * 1024];
     let mut pause = PAUSES.0;
     let mut is_last_look = !goes_on()?;

@@ -9,7 +9,6 @@ use crate::git::no_vars;
 use crate::git::process::{code_of, shell};
 use crate::task::note::{Section, body_of};
 use crate::task::notes;
-use crate::ui::Ui;
 
 /// Print or change a task's note
 #[derive(ClapArgs, Debug)]
@@ -64,11 +63,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     }
     if !writes {
         let text = notes::read(&worktree, &task.slug)?.unwrap_or_default();
-        // A terminal gets nothing that could move its cursor; a pipe gets the file as it is.
-        match cx.ui.stdout_is_terminal() {
-            true => cx.write(Ui::shown(&text))?,
-            false => cx.write(text)?,
-        }
+        cx.data(text)?;
     }
     Ok(EXIT_DONE)
 }

@@ -58,7 +58,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         let entries = found.entries.iter().map(of_entry);
         let pairs = found.pairs.iter().map(|pair| of_pair(&found, pair));
         let records: Vec<_> = entries.chain(pairs).collect();
-        cx.write(args.listing.render(&records, KEYS)?)?;
+        cx.write(args.listing.render(&cx.ui, &records, KEYS)?)?;
     } else {
         cx.write(table_of(cx, &found))?;
         if found.pairs.is_empty() {

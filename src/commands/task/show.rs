@@ -35,7 +35,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let task = tasks.require(&name)?.clone();
     let standing = survey(&desk, &[task], &worktrees, Wanted::ALL)?.remove(0);
     if args.listing.for_scripts()? {
-        cx.write(args.listing.render(&[view::record(&standing)], view::KEYS)?)?;
+        cx.write(args.listing.render(&cx.ui, &[view::record(&standing)], view::KEYS)?)?;
     } else {
         cx.write(describe(&standing, cx.context.now()))?;
     }

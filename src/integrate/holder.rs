@@ -41,8 +41,8 @@ impl Holder {
         let index = worktree.git_dir.join("index");
         let lock = worktree.git_dir.join("index.lock");
         let mark = dir.join(format!("{MARK}{number}"));
-        // A name that is swept if a kill leaves it.
-        let copy = dir.join(format!(".index.tmp-{number}"));
+        // A name that is swept if a kill leaves it, and before that nobody takes for left behind.
+        let copy = dir.join(format!(".index.tmp-{}-{number}", std::process::id()));
         let shown = index.display().to_string();
         let failed = || format!("could not lock '{shown}'");
         let mut file = File::create(&mark).or_fatal(failed)?;

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::{Pool, Slot, State, check, keep, settle};
-use crate::desk::slot::{SECTION, forget, is_about, take_back};
+use crate::desk::slot::{SECTION, forget, intent_name, is_about, take_back};
 use crate::desk::{Desk, half, mark};
 use crate::error::Result;
 use crate::git::moved;
 use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
-use crate::store::record::{intents, peek};
+use crate::store::lock::StateLock;
+use crate::store::record::{Intent, Record, intents};
 
 /// Looks for all of it, and mends it unless `dry_run`. Gives a line for each finding.
 ///
@@ -25,16 +26,56 @@ pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     }
     let worktrees = desk.repo.worktrees()?;
     for slot in &pool.slots {
-        if peek(&desk.repo.state_dir()).iter().any(|i| i.record.text("slot").as_deref() == Some(&slot.name)) {
+        let may_be = |slot: &Slot| -> Result<bool> {
+            Ok(look(desk, slot, &worktrees, true)?.is_some() || is_touched(desk, slot))
+        };
+        if !may_be(slot)? {
             continue;
         }
-        let said = match worktree_at(desk.repo, &slot.path) {
-            Ok(worktree) => in_place(desk, slot, &worktree, dry_run)?,
-            Err(_) => out_of_place(desk, slot, &worktrees, dry_run)?,
-        };
-        found.extend(said);
+        let Some((now, intent)) = alone(desk, slot, dry_run)? else { continue };
+        let worktrees = desk.repo.worktrees()?;
+        match intent {
+            Some(intent) => {
+                found.extend(intent.during(|| look(desk, &now, &worktrees, false))?);
+                intent.done()?;
+            }
+            None => found.extend(look(desk, &now, &worktrees, true)?),
+        }
     }
     Ok(found)
+}
+
+/// Takes a slot for a repair: as it is now, with its intent, or without one to look only. None if it is gone, or
+/// another process is at it: then what looks half done is that one's doing.
+fn alone(desk: &Desk<'_>, slot: &Slot, dry_run: bool) -> Result<Option<(Slot, Option<Intent>)>> {
+    let dir = desk.repo.state_dir();
+    let held = match dry_run {
+        true => StateLock::acquire_to_look(&dir, desk.settings.lock_timeout)?,
+        false => desk.lock()?,
+    };
+    let name = slot.name.as_str();
+    if intents(&dir, &held)?.iter().any(|i| is_about(i, name)) {
+        return Ok(None);
+    }
+    let pool = Pool::read(desk.repo)?;
+    let Some(now) = pool.find(name).cloned() else { return Ok(None) };
+    if dry_run {
+        return Ok(Some((now, None)));
+    }
+    let record = Record::new("repair").with("slot", name);
+    Ok(Some((now, Some(Intent::write(&dir, &held, &intent_name(name), &record)?))))
+}
+
+fn is_touched(desk: &Desk<'_>, slot: &Slot) -> bool {
+    slot.state(desk.context.now()) == State::Idle
+        && worktree_at(desk.repo, &slot.path).is_ok_and(|worktree| check::is_touched(slot, &worktree))
+}
+
+fn look(desk: &Desk<'_>, slot: &Slot, worktrees: &[Worktree], dry_run: bool) -> Result<Option<String>> {
+    match worktree_at(desk.repo, &slot.path) {
+        Ok(worktree) => in_place(desk, slot, &worktree, dry_run),
+        Err(_) => out_of_place(desk, slot, worktrees, dry_run),
+    }
 }
 
 /// Its worktree is where it should be.
@@ -146,8 +187,6 @@ fn out_of_place(
         }
     }
     let held = desk.lock()?;
-    if !intents(&desk.repo.state_dir(), &held)?.iter().any(|i| is_about(i, name)) {
-        desk.edit(&held, |file| forget(file, name))?;
-    }
+    desk.edit(&held, |file| forget(file, name))?;
     Ok(Some(what))
 }

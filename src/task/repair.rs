@@ -1,13 +1,15 @@
 //! `git task repair`: finding and mending what was half done, moved, renamed or deleted by hand, or set to
 //! nonsense by another tool.
 
+mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 
 use super::record::Tasks;
-use super::{Branch, Desk, State, Task, notes, place, settle};
+use super::{Branch, Desk, Slug, State, Task, notes, place, settle};
 use crate::desk::half;
 use crate::error::{OrFatal, Result};
 use crate::git::process::Git;
@@ -16,6 +18,7 @@ use crate::git::worktree::{Head, Worktree};
 use crate::git::{moved, parse_id, worktree};
 use crate::store::config;
 use crate::store::lock::StateLock;
+use crate::store::record::{Intent, Record, intents};
 
 /// Looks for all of it, and mends it unless `dry_run`. Gives a line for each finding.
 ///
@@ -27,10 +30,10 @@ pub fn repair(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     repair.leftovers()?;
     repair.found.extend(settle::settle_all(desk, dry_run)?);
     // What is known of a branch may be in a worktree that is gone.
-    repair.branches()?;
+    repair.each(branch)?;
     repair.remains()?;
-    repair.worktrees()?;
-    repair.notes()?;
+    repair.each(worktree_of)?;
+    repair.each(note)?;
     Ok(repair.found)
 }
 
@@ -94,10 +97,11 @@ impl Repair<'_, '_> {
                 config::settle(repo, &held)?;
             }
         }
-        let mut left: Vec<_> = directories(dir).iter().flat_map(|dir| temporary_files(dir)).collect();
+        let mut left: Vec<_> =
+            files::directories(dir).iter().flat_map(|dir| files::temporary_files(dir)).collect();
         for worktree in repo.worktrees()? {
-            left.extend(temporary_files(&worktree.git_dir));
-            left.extend(temporary_notes(&worktree));
+            left.extend(files::temporary_files(&worktree.git_dir));
+            left.extend(files::temporary_notes(&worktree));
         }
         for path in left {
             if self.finding(format!("'{}' was left behind", path.display())) {
@@ -118,253 +122,222 @@ impl Repair<'_, '_> {
                 continue;
             }
             if self.finding(format!("'{}' is what is left of a worktree", dir.display())) {
-                fs::remove_dir_all(&dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
+                match fs::remove_dir_all(&dir) {
+                    // Whoever began to remove it has come to the end.
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                    removed => removed.or_fatal(|| format!("could not remove '{}'", dir.display()))?,
+                }
             }
         }
         Ok(())
     }
 
-    fn worktrees(&mut self) -> Result<()> {
-        let repo = self.desk.repo;
-        let tasks = Tasks::read(repo)?;
-        let all = repo.worktrees()?;
+    /// Checks each task, and mends it with nobody else at it: what looks half done may be somebody's doing.
+    fn each(&mut self, check: Check) -> Result<()> {
+        let tasks = Tasks::read(self.desk.repo)?;
+        let all = self.desk.repo.worktrees()?;
         for task in tasks.all.iter().filter(|t| t.state.is_live()) {
-            let Some(worktree) = place::worktree_of(task, &all) else { continue };
-            if worktree.task.is_none() && !worktree.is_main {
-                // Made by hand for the task's branch: from now on it is the task's.
-                if self.finding(format!(
-                    "task '{}': the worktree '{}' is its, but not marked so",
-                    task.slug,
-                    worktree.path.display()
-                )) {
-                    worktree.mark(task.slug.as_str())?;
-                }
-            }
-            if !worktree.missing || worktree.is_main {
+            let one = One { desk: self.desk, task, all: &all, alone: false, mend: false };
+            if check(&one)?.is_none() {
                 continue;
             }
-            match moved_to(self.desk, worktree, &all)? {
-                Some(path) => {
-                    if self.finding(format!(
-                        "task '{}': its worktree was moved to '{}'",
-                        task.slug,
-                        path.display()
-                    )) {
-                        repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
-                        notes::link_in_main(self.desk, &path, &task.slug)?;
-                    }
+            let Some(intent) = alone(self.desk, &task.slug, self.dry_run)? else { continue };
+            let (tasks, all) = (Tasks::read(self.desk.repo)?, self.desk.repo.worktrees()?);
+            let now = tasks.find(task.slug.as_str()).filter(|t| t.state.is_live());
+            let again =
+                now.map(|task| One { desk: self.desk, task, all: &all, alone: true, mend: !self.dry_run });
+            match intent {
+                Some(intent) => {
+                    let found = intent.during(|| again.map_or(Ok(None), |one| check(&one)))?;
+                    intent.done()?;
+                    self.found.extend(found);
                 }
-                None if worktree.locked.is_some() => {
-                    // Locked because it may come back: on a disk that is not mounted now.
-                    self.desk.observer.note(&format!(
-                        "task '{}': its worktree '{}' is away and locked",
-                        task.slug,
-                        worktree.path.display()
-                    ));
-                }
-                None if !worktree.replaced && worktree.path.is_dir() => {
-                    // Its files may be in it still, and only the user knows.
-                    self.desk.observer.warn(&format!(
-                        "task '{}': '{}' has no '.git' any more; move it away, and repair again",
-                        task.slug,
-                        worktree.path.display()
-                    ));
-                    if self.dry_run {
-                        self.found.push(format!("task '{}': its worktree is none any more", task.slug));
-                    }
-                }
-                None => {
-                    let what =
-                        format!("task '{}': its worktree '{}' is gone", task.slug, worktree.path.display());
-                    if self.finding(what) {
-                        super::keep::keep_what_is_left(self.desk, &task.slug, worktree)?;
-                        match fs::symlink_metadata(&worktree.path) {
-                            // git would refuse; and what is there now is not ours to touch.
-                            Ok(_) => half::remove_admin(worktree)?,
-                            Err(_) => {
-                                let remove = ["worktree", "remove", "--force"];
-                                repo.at_home().cmd(remove).arg(&worktree.path).run()?;
-                            }
-                        }
-                        notes::remove_link(self.desk, &task.slug)?;
-                    }
-                }
+                None => self.found.extend(again.map_or(Ok(None), |one| check(&one))?),
             }
         }
         Ok(())
     }
+}
 
-    fn branches(&mut self) -> Result<()> {
-        let repo = self.desk.repo;
-        let tasks = Tasks::read(repo)?;
-        let all = repo.worktrees()?;
-        for task in tasks.all.iter().filter(|t| t.state.is_live()) {
-            let Some(full) = task.branch_ref() else { continue };
-            if repo.find_ref(&full)?.is_some() {
-                continue;
-            }
-            let place = place::worktree_of(task, &all);
-            match place.map(|w| (w, &w.head)) {
-                Some((worktree, Head::Branch(other)))
-                    if *other != full && repo.find_ref(other)?.is_some() =>
-                {
-                    self.renamed(task, worktree, other)?;
-                }
-                Some((worktree, _)) => self.deleted(task, &full, last_commit(worktree)?)?,
-                None => self.deleted(task, &full, task.ready_tip)?,
-            }
-        }
-        Ok(())
+/// Takes a task for a repair: its intent, or, to look only, none. None at all if another process is at it.
+fn alone(desk: &Desk<'_>, slug: &Slug, dry_run: bool) -> Result<Option<Option<Intent>>> {
+    let dir = desk.repo.state_dir();
+    let held = match dry_run {
+        true => StateLock::acquire_to_look(&dir, desk.settings.lock_timeout)?,
+        false => desk.lock()?,
+    };
+    let name = slug.as_str();
+    if intents(&dir, &held)?.iter().any(|i| i.name == name || i.record.text("new").as_deref() == Some(name)) {
+        return Ok(None);
     }
-
-    fn renamed(&mut self, task: &Task, worktree: &Worktree, other: &str) -> Result<()> {
-        let short = crate::git::refs::short_name(other);
-        if self.finding(format!("task '{}': its branch was renamed to '{short}'", task.slug)) {
-            let mut task = task.clone();
-            task.branch = Branch::Own(short.to_owned());
-            let held = self.desk.lock()?;
-            self.desk.edit(&held, |file| task.write_to(file))?;
-            worktree::mark(&worktree.git_dir, task.slug.as_str())?;
-        }
-        Ok(())
+    match dry_run {
+        true => Ok(Some(None)),
+        false => Intent::write(&dir, &held, name, &Record::new("repair")).map(|intent| Some(Some(intent))),
     }
+}
 
-    fn deleted(&mut self, task: &Task, full: &str, last: Option<ObjectId>) -> Result<()> {
-        let found = last.filter(|id| self.desk.repo.gix().has_object(id));
-        let short = crate::git::refs::short_name(full);
-        match found {
-            Some(id) => {
-                if self.finding(format!(
-                    "task '{}': its branch '{short}' was deleted; it was at {}",
-                    task.slug,
-                    id.to_hex_with_len(12)
-                )) {
-                    let change = [(full.to_owned(), Some(id), Old::Absent)];
-                    self.desk.repo.update_refs("git task repair: branch was deleted", &change)?;
-                }
+/// One task, which is mended if that is asked for.
+struct One<'a> {
+    desk: &'a Desk<'a>,
+    task: &'a Task,
+    all: &'a [Worktree],
+    /// Nobody else is at it.
+    alone: bool,
+    mend: bool,
+}
+
+/// Says what is wrong with it.
+type Check = fn(&One<'_>) -> Result<Option<String>>;
+
+fn worktree_of(one: &One<'_>) -> Result<Option<String>> {
+    let &One { desk, task, all, alone, mend } = one;
+    let Some(worktree) = place::worktree_of(task, all) else { return Ok(None) };
+    let (slug, shown) = (&task.slug, worktree.path.display());
+    if worktree.task.is_none() && !worktree.is_main {
+        // Made by hand for the task's branch: from now on it is the task's.
+        if mend {
+            worktree.mark(slug.as_str())?;
+        }
+        return Ok(Some(format!("task '{slug}': the worktree '{shown}' is its, but not marked so")));
+    }
+    if !worktree.missing || worktree.is_main {
+        return Ok(None);
+    }
+    match moved_to(desk, worktree, all)? {
+        Some(path) => {
+            if mend {
+                desk.repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+                notes::link_in_main(desk, &path, slug)?;
             }
-            None => {
-                if self.finding(format!(
-                    "task '{}': its branch '{short}' was deleted, and where it was is not known",
-                    task.slug
-                )) {
-                    let mut task = task.clone();
+            Ok(Some(format!("task '{slug}': its worktree was moved to '{}'", path.display())))
+        }
+        None if worktree.locked.is_some() => {
+            // Locked because it may come back: on a disk that is not mounted now.
+            desk.observer.note(&format!("task '{slug}': its worktree '{shown}' is away and locked"));
+            Ok(None)
+        }
+        None if !worktree.replaced && worktree.path.is_dir() => {
+            // Its files may be in it still, and only the user knows.
+            if alone {
+                let advice = "has no '.git' any more; move it away, and repair again";
+                desk.observer.warn(&format!("task '{slug}': '{shown}' {advice}"));
+            }
+            Ok((!mend).then(|| format!("task '{slug}': its worktree is none any more")))
+        }
+        None => {
+            if mend {
+                super::keep::keep_what_is_left(desk, slug, worktree)?;
+                match fs::symlink_metadata(&worktree.path) {
+                    // git would refuse; and what is there now is not ours to touch.
+                    Ok(_) => half::remove_admin(worktree)?,
+                    Err(_) => {
+                        let remove = ["worktree", "remove", "--force"];
+                        desk.repo.at_home().cmd(remove).arg(&worktree.path).run()?;
+                    }
+                }
+                notes::remove_link(desk, slug)?;
+            }
+            Ok(Some(format!("task '{slug}': its worktree '{shown}' is gone")))
+        }
+    }
+}
+
+fn branch(one: &One<'_>) -> Result<Option<String>> {
+    let (repo, task) = (one.desk.repo, one.task);
+    let Some(full) = task.branch_ref() else { return Ok(None) };
+    if repo.find_ref(&full)?.is_some() {
+        return Ok(None);
+    }
+    match place::worktree_of(task, one.all).map(|w| (w, &w.head)) {
+        Some((worktree, Head::Branch(other))) if *other != full && repo.find_ref(other)?.is_some() => {
+            renamed(one, worktree, other)
+        }
+        Some((worktree, _)) => deleted(one, &full, last_commit(worktree)?),
+        None => deleted(one, &full, task.ready_tip),
+    }
+}
+
+fn renamed(one: &One<'_>, worktree: &Worktree, other: &str) -> Result<Option<String>> {
+    let short = crate::git::refs::short_name(other);
+    if one.mend {
+        edit(one, |task| task.branch = Branch::Own(short.to_owned()))?;
+        worktree::mark(&worktree.git_dir, one.task.slug.as_str())?;
+    }
+    Ok(Some(format!("task '{}': its branch was renamed to '{short}'", one.task.slug)))
+}
+
+fn deleted(one: &One<'_>, full: &str, last: Option<ObjectId>) -> Result<Option<String>> {
+    let repo = one.desk.repo;
+    let short = crate::git::refs::short_name(full);
+    let what = format!("task '{}': its branch '{short}' was deleted", one.task.slug);
+    match last.filter(|id| repo.gix().has_object(id)) {
+        Some(id) => {
+            if one.mend {
+                let change = [(full.to_owned(), Some(id), Old::Absent)];
+                repo.update_refs("git task repair: branch was deleted", &change)?;
+            }
+            Ok(Some(format!("{what}; it was at {}", id.to_hex_with_len(12))))
+        }
+        None => {
+            if one.mend {
+                edit(one, |task| {
                     task.state = State::Dropped;
                     task.reason = Some("its branch was deleted by hand".to_owned());
-                    let held = self.desk.lock()?;
-                    self.desk.edit(&held, |file| task.write_to(file))?;
-                }
+                })?;
             }
+            Ok(Some(format!("{what}, and where it was is not known")))
         }
-        Ok(())
     }
+}
 
-    /// Links in the main worktree that lead to where a note no longer is.
-    fn notes(&mut self) -> Result<()> {
-        let repo = self.desk.repo;
-        let Some(main) = repo.main_worktree() else { return Ok(()) };
-        let tasks = Tasks::read(repo)?;
-        let all = repo.worktrees()?;
-        for task in tasks.all.iter().filter(|t| t.state.is_live()) {
-            if place::worktree_of(task, &all).is_some_and(|w| w.missing) {
-                // It is known to be away, and with it its note.
-                continue;
-            }
-            let link = main.join(notes::relative_path(&task.slug));
-            let is_link = fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink());
-            let Some(path) = place::path_of(task, &all) else {
-                if is_link
-                    && !link.exists()
-                    && self.finding(format!("task '{}': its note is gone with its worktree", task.slug))
-                {
-                    notes::remove_link(self.desk, &task.slug)?;
-                }
-                continue;
-            };
-            let what = match fs::symlink_metadata(&link) {
-                Ok(_) if is_link && !link.exists() => "the link to its note leads nowhere",
-                // It could not be made, or was cleaned away.
-                Err(_) if has_place(main, &link) => "the link to its note is missing",
-                _ => continue,
-            };
-            if path.join(notes::relative_path(&task.slug)).exists()
-                && self.finding(format!("task '{}': {what}", task.slug))
-            {
-                notes::link_in_main(self.desk, &path, &task.slug)?;
-            }
-        }
-        Ok(())
+fn edit(one: &One<'_>, change: impl FnOnce(&mut Task)) -> Result<()> {
+    let held = one.desk.lock()?;
+    one.desk.edit(&held, |file| {
+        let mut task = Tasks::of(file).require(one.task.slug.as_str())?.clone();
+        change(&mut task);
+        task.write_to(file)
+    })
+}
+
+/// A link in the main worktree that leads to where the note no longer is, or is not there.
+fn note(one: &One<'_>) -> Result<Option<String>> {
+    let &One { desk, task, all, mend, .. } = one;
+    let Some(main) = desk.repo.main_worktree() else { return Ok(None) };
+    if place::worktree_of(task, all).is_some_and(|w| w.missing) {
+        // It is known to be away, and with it its note.
+        return Ok(None);
     }
+    let slug = &task.slug;
+    let link = main.join(notes::relative_path(slug));
+    let is_link = fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink());
+    let Some(path) = place::path_of(task, all) else {
+        if !is_link || link.exists() {
+            return Ok(None);
+        }
+        if mend {
+            notes::remove_link(desk, slug)?;
+        }
+        return Ok(Some(format!("task '{slug}': its note is gone with its worktree")));
+    };
+    let what = match fs::symlink_metadata(&link) {
+        Ok(_) if is_link && !link.exists() => "the link to its note leads nowhere",
+        // It could not be made, or was cleaned away.
+        Err(_) if has_place(main, &link) => "the link to its note is missing",
+        _ => return Ok(None),
+    };
+    if !path.join(notes::relative_path(slug)).exists() {
+        return Ok(None);
+    }
+    if mend {
+        notes::link_in_main(desk, &path, slug)?;
+    }
+    Ok(Some(format!("task '{slug}': {what}")))
 }
 
 /// Whether nothing but directories is in the way of a note's link in the main worktree.
 fn has_place(main: &Path, link: &Path) -> bool {
     let free = |dir: &Path| fs::symlink_metadata(dir).map_or(true, |meta| meta.is_dir());
     link.ancestors().skip(1).take_while(|dir| *dir != main).all(free)
-}
-
-/// A name that we give: `.<name>.tmp-<process>`, or `snapshot.tmp-<process>-<thread>`.
-fn is_temporary(name: &str) -> bool {
-    let hidden = name.starts_with('.') || name.starts_with("snapshot.");
-    // Those of `git::scratch` begin so.
-    let scratch = name.starts_with("tmp-");
-    scratch
-        || hidden
-            && name
-                .rsplit_once(".tmp-")
-                .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// What was cut off beside a note. A branch may have anything in `notes`, links to elsewhere too; ours are files
-/// and links of one name, in directories.
-fn temporary_notes(worktree: &Worktree) -> Vec<PathBuf> {
-    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-    let notes = worktree.path.join("notes");
-    if worktree.missing || !is_dir(&notes) {
-        return Vec::new();
-    }
-    let dirs = fs::read_dir(&notes).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| is_dir(p));
-    let is_ours = |path: &PathBuf| {
-        let name = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".status.md.tmp-"));
-        name && !is_dir(path)
-    };
-    dirs.flat_map(|dir| temporary_files(&dir)).filter(is_ours).collect()
-}
-
-/// A directory with all below it that are no temporary ones themselves.
-fn directories(top: PathBuf) -> Vec<PathBuf> {
-    let mut all = vec![top];
-    let mut seen = 0;
-    while let Some(dir) = all.get(seen) {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let real = entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
-        let inside: Vec<_> =
-            real.filter(|e| !is_temporary(&e.file_name().to_string_lossy())).map(|e| e.path()).collect();
-        all.extend(inside);
-        seen += 1;
-    }
-    all
-}
-
-/// Files that only exist while a process writes them. One that is younger than a minute may be in use.
-fn temporary_files(dir: &Path) -> Vec<PathBuf> {
-    let recent = |path: &Path| {
-        let modified = fs::symlink_metadata(path).and_then(|m| m.modified()).ok();
-        // A process id in the name tells better than the time, where /proc can be asked.
-        let owner = path
-            .to_string_lossy()
-            .rsplit("tmp-")
-            .next()
-            .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok()));
-        match owner {
-            Some(pid) if Path::new("/proc/self").exists() => crate::desk::pid::runs(pid),
-            _ => modified.and_then(|t| t.elapsed().ok()).is_none_or(|age| age.as_secs() < 60),
-        }
-    };
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
-    entries
-        .filter(|p| p.file_name().is_some_and(|n| is_temporary(&n.to_string_lossy())) && !recent(p))
-        .collect()
 }
 
 /// Where a worktree was moved by hand: beside another one, or to where new ones go.

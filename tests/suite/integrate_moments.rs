@@ -139,3 +139,19 @@ fn a_lock_that_a_killed_integration_held_is_freed() {
         assert!(dir.join(".git/index.lock").exists());
     }
 }
+
+#[test]
+fn a_repair_takes_nothing_from_an_integration_that_runs() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    let repair = format!(
+        "unset $(git rev-parse --local-env-vars)\ngit -C '{}' task repair >'{}' 2>&1",
+        dir.display(),
+        sandbox.path("said").display()
+    );
+    when_main_moves(&sandbox, &dir, &repair);
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    assert_eq!(std::fs::read_to_string(sandbox.path("said")).unwrap(), "");
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
+}

@@ -444,3 +444,25 @@ fn what_lands_while_it_is_removed_stays_landed() {
     sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x integrated\n");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_worktree_on_its_way_out_is_not_brought_back_by_a_repair() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.seen filter=repair\n", "Filter");
+    sandbox.task(&dir, ["add", "other"]).ok();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    let (said, at) = (sandbox.path("said"), dir.display());
+    // Whenever one of its files is read, the directory aside or not.
+    let repair = format!(
+        "unset $(git rev-parse --local-env-vars); git -C '{at}' task repair >>'{0}' 2>&1; cat",
+        said.display()
+    );
+    sandbox.git(&dir, ["config", "filter.repair.clean", &repair]).ok();
+    sandbox.write(&path, "a.seen", "work\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    assert_eq!(std::fs::read_to_string(said).unwrap(), "");
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    assert_eq!(std::fs::read_to_string(path.join("a.seen")).unwrap(), "work\n");
+    assert_sound(&sandbox, &dir);
+}

@@ -263,7 +263,9 @@ fn descriptor(rest: &str) -> Option<usize> {
     let after = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-');
     let length = rest.len() - after.len();
     let ends = after.chars().next().is_none_or(|c| " \t\n;&|)<>".contains(c));
-    (length > 0 && ends).then_some(length)
+    // bash's <(...) is part of the word.
+    let goes_on = after.starts_with("<(") || after.starts_with(">(");
+    (length > 0 && ends && !goes_on).then_some(length)
 }
 
 /// Whether more than plain text is in a bracket: a file pattern has no more than that.

@@ -88,6 +88,8 @@ fn what_cannot_be_followed_is_refused() {
         "x >&{task}",
         "x >& {task}",
         "x >&1{task}",
+        "x >&1<(){task}",
+        "x <&0>(y){task}",
         "(( {task} ))",
         "[[ {task} -eq 1 ]]",
         "x[{task}]=1",

@@ -7,6 +7,7 @@
 //! git's lock must not outlive a process that is killed while it holds it. So the lock is a hard link to a
 //! file of ours: whoever comes next under our own lock sees by the link that `config.lock` is a leftover.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -145,8 +146,9 @@ impl ConfigFile {
 
 /// Whether nothing but white space is left in a section: a comment of the user's keeps it.
 fn is_bare(section: &gix::config::file::SectionMut<'_>) -> bool {
-    let text = section.to_bstring();
-    text.lines().skip(1).all(|line| line.trim().is_empty())
+    let (text, header) = (section.to_bstring(), section.header().to_bstring());
+    // A comment may be in the header's line.
+    text.strip_prefix(header.as_bytes()).is_some_and(|body| body.trim().is_empty())
 }
 
 /// All `[<section> "…"]` of the repository's config file as it was when the repository was opened: for whoever
@@ -242,8 +244,21 @@ fn parse(path: &Path) -> Result<ConfigFile> {
 
 fn parse_bytes(path: &Path, bytes: &[u8]) -> Result<ConfigFile> {
     let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
-    let file = gix::config::File::from_bytes_no_includes(bytes, meta, Default::default());
+    let file = gix::config::File::from_bytes_no_includes(&ended(bytes), meta, Default::default());
     file.map(ConfigFile).or_fatal(|| format!("bad config file '{}'", path.display()))
+}
+
+/// A file to which lines can be added. They would become part of a last line that is a comment without a line end, or
+/// that goes on by a backslash.
+fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    let goes_on = text.ends_with(b"\\");
+    match (line.len() < bytes.len() || bytes.is_empty(), goes_on) {
+        (true, false) => Cow::Borrowed(bytes),
+        (false, false) => Cow::Owned([bytes, b"\n"].concat()),
+        (_, true) => Cow::Owned([line, b"\n\n"].concat()),
+    }
 }
 
 /// git's `config.lock`, held; freed when dropped.
@@ -351,3 +366,6 @@ fn remove_leftover(ours: &Path, lock: &Path) -> Result<()> {
     }
     fs::remove_file(ours).or_fatal(|| format!("could not remove '{}'", ours.display()))
 }
+
+#[cfg(test)]
+mod tests;

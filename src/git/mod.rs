@@ -125,6 +125,34 @@ impl Repo {
         Some(Repo { clone: self.main_worktree.clone(), ..Self::new(gix, context).ok()? })
     }
 
+    /// Whether there is a clone at a path that borrows objects from this repository. Another repository is none, and
+    /// what a link leads to isn't at that path.
+    ///
+    /// # Errors
+    /// If there may be one that can't be looked at now.
+    pub fn has_lent_to(&self, path: &Path) -> std::io::Result<bool> {
+        /// Longer than any list of them.
+        const LIMIT: u64 = 1 << 20;
+        let look = || -> std::io::Result<bool> {
+            let git_dir = path.join(".git");
+            for dir in [path, git_dir.as_path()] {
+                if !std::fs::symlink_metadata(dir)?.is_dir() {
+                    return Ok(false);
+                }
+            }
+            let ours = self.common_dir.join("objects").canonicalize()?;
+            let objects = git_dir.join("objects");
+            let alternates = crate::bounded::read(&objects.join("info/alternates"), LIMIT)?;
+            let mut places = alternates.lines().map(|line| objects.join(crate::paths::path_from(line)));
+            Ok(places.any(|place| place.canonicalize().is_ok_and(|place| place == ours)))
+        };
+        match look() {
+            // What has no number comes not from the system: it is no regular file, or far too long.
+            Err(e) if worktree::is_no_place(&e) || e.raw_os_error().is_none() => Ok(false),
+            looked => looked,
+        }
+    }
+
     /// The clone that the user is in, if this is its [lender](Repo::lender).
     pub fn clone_dir(&self) -> Option<&Path> {
         self.clone.as_deref()

@@ -43,7 +43,7 @@ pub fn finish(desk: &Desk<'_>, place: &Place, journal: &mut Journal) -> Result<V
         }
         if let Some(task) = tasks.find(car.slug.as_str()) {
             if raises && matches!(car.fate, Fate::Landed(_)) {
-                let path = task_place::path_of(task, &worktrees);
+                let path = task_place::path_of(desk.repo, task, &worktrees)?;
                 events::raise(desk, Event::Integrated, task, path.as_deref(), Some(car.tip))?;
                 // At once: tidying up again costs nothing, and raising again would.
                 journal.cars[at].fate = Fate::Raised(commit);

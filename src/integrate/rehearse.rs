@@ -130,7 +130,7 @@ fn mark(desk: &Desk<'_>, slug: &Slug, tip: ObjectId, why: &str, raises: bool) ->
     }
     let (task, _) = life::change(desk, slug.as_str(), Action::Block, Some(why), &worktrees)?;
     if raises {
-        let path = task_place::path_of(&task, &worktrees);
+        let path = task_place::path_of(desk.repo, &task, &worktrees)?;
         events::raise(desk, Event::Failed, &task, path.as_deref(), Some(tip))?;
     }
     Ok(())

@@ -64,9 +64,14 @@ pub fn undo(desk: &Desk<'_>, place: &Place) -> Result<Undone> {
     std::fs::remove_file(place.last())
         .or_fatal(|| format!("could not remove '{}'", place.last().display()))?;
     let (tasks, worktrees) = (Tasks::read(desk.repo)?, desk.repo.worktrees()?);
-    let has_none =
-        |name: &&String| tasks.find(name).is_some_and(|task| place::path_of(task, &worktrees).is_none());
-    let without_worktree = ready.iter().filter(has_none).cloned().collect();
+    let mut without_worktree = Vec::new();
+    for name in &ready {
+        if let Some(task) = tasks.find(name)
+            && place::path_of(desk.repo, task, &worktrees)?.is_none()
+        {
+            without_worktree.push(name.clone());
+        }
+    }
     Ok(Undone { from: new, to: old, ready, without_worktree, restorable, pushed: journal.push.is_some() })
 }
 

@@ -125,7 +125,7 @@ pub fn plan(desk: &Desk<'_>, asked: Asked, past: Option<Past>) -> Result<Plan> {
         }
         runs_team_commands |= work.iter().any(|chosen| chosen.from_team);
         planned.push(Planned {
-            path: place::path_of(task, &worktrees),
+            path: place::path_of(desk.repo, task, &worktrees)?,
             brings: brings(task, &chosen, asked.integrate),
             settled: None,
             work,

@@ -37,13 +37,14 @@ pub fn keep(
     note: Option<&[u8]>,
 ) -> Result<Put> {
     let metadata = metadata(task)?;
-    let meta = meta(desk, task, worktree, task.clone.as_deref())?;
+    let clone = place::clone_of(desk.repo, task)?;
+    let meta = meta(desk, task, worktree, clone)?;
     let branch = task.branch_ref();
-    let clone_dir = task.clone.as_deref().filter(|p| p.exists()).map(|p| p.join(".git"));
+    let clone_dir = clone.map(|p| p.join(".git"));
     let path = match worktree {
         // What took its place is somebody else's.
         Some(worktree) => Some(worktree.path.as_path()).filter(|_| !worktree.replaced),
-        None => task.clone.as_deref(),
+        None => clone,
     };
     let removal = Removal {
         slug: task.slug.as_str(),

@@ -64,8 +64,8 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
             "task '{slug}' follows another branch and has none to integrate"
         )));
     };
-    if let Some(path) = place::path_of(task, worktrees) {
-        if let Some(operation) = place::operation_of(task, worktrees)? {
+    if let Some(path) = place::path_of(desk.repo, task, worktrees)? {
+        if let Some(operation) = place::operation_of(desk.repo, task, worktrees)? {
             return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
                 .hint(
                     "taskBusyWorktree",
@@ -75,8 +75,9 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
         require_own_branch(task, &full, &path)?;
         require_clean(&path, slug.as_str())?;
     }
-    if let Some(clone) = &task.clone {
-        fetch_from_clone(desk, task, &full, clone)?;
+    if task.clone.is_some() {
+        let clone = place::require_path(desk.repo, task, worktrees)?;
+        fetch_from_clone(desk, task, &full, &clone)?;
     }
     let Some(tip) = desk.repo.find_ref(&full)? else {
         return Err(Failure::fatal(format!("the branch of task '{slug}' is gone: '{full}'"))

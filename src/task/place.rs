@@ -8,7 +8,7 @@ use super::record::Tasks;
 use super::{Branch, Desk, Slug, Task};
 use crate::context::Context;
 use crate::desk::template;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::normalise;
@@ -25,20 +25,33 @@ pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Wor
     })
 }
 
+/// The directory of a task's clone, if it is there. What took its place is somebody else's.
+///
+/// # Errors
+/// If it can't be looked at now.
+pub fn clone_of<'a>(repo: &Repo, task: &'a Task) -> Result<Option<&'a Path>> {
+    let Some(path) = task.clone.as_deref() else { return Ok(None) };
+    let is_ours = repo.has_lent_to(path).or_fatal(|| format!("could not look at '{}'", path.display()))?;
+    Ok(is_ours.then_some(path))
+}
+
 /// Where a task's files are: its worktree, or its clone.
-pub fn path_of(task: &Task, worktrees: &[Worktree]) -> Option<PathBuf> {
-    match &task.clone {
-        Some(path) => path.exists().then(|| path.clone()),
+///
+/// # Errors
+/// As [`clone_of`].
+pub fn path_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Option<PathBuf>> {
+    Ok(match &task.clone {
+        Some(_) => clone_of(repo, task)?.map(Path::to_owned),
         None => worktree_of(task, worktrees).filter(|w| !w.missing).map(|w| w.path.clone()),
-    }
+    })
 }
 
 /// As [`path_of`].
 ///
 /// # Errors
 /// If it has none now; the hint says what can be done.
-pub fn require_path(task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
-    path_of(task, worktrees).ok_or_else(|| {
+pub fn require_path(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
+    path_of(repo, task, worktrees)?.ok_or_else(|| {
         let advice = match task.state.is_live() {
             true => "If it was moved or deleted by hand, see 'git task repair -n'.".to_owned(),
             false => format!("It is {}; 'git task restore {}' brings it back.", task.state, task.slug),
@@ -51,8 +64,8 @@ pub fn require_path(task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
 ///
 /// # Errors
 /// If a clone's git directory can't be found.
-pub fn operation_of(task: &Task, worktrees: &[Worktree]) -> Result<Option<&'static str>> {
-    match task.clone.as_deref().filter(|path| path.exists()) {
+pub fn operation_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Option<&'static str>> {
+    match clone_of(repo, task)? {
         Some(path) => {
             let git_dir =
                 crate::git::process::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()?;
@@ -67,7 +80,7 @@ pub fn operation_of(task: &Task, worktrees: &[Worktree]) -> Result<Option<&'stat
 /// # Errors
 /// If the reference can't be read.
 pub fn head_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Option<ObjectId>> {
-    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists()) {
+    if let Some(clone) = clone_of(repo, task)? {
         let branch = task.branch_ref().unwrap_or_else(|| "HEAD".to_owned());
         return head_of_clone(clone, &branch);
     }

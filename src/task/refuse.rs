@@ -5,7 +5,7 @@ use std::path::Path;
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
-use super::{Desk, Task};
+use super::{Desk, Task, place};
 use crate::error::{Failure, Result};
 use crate::git::landed::Landed;
 use crate::git::process::{Git, retry};
@@ -59,7 +59,8 @@ pub fn work(
     if let Some(operation) = worktree.and_then(Worktree::operation) {
         return Err(force(Failure::fatal(format!("a {operation} is in progress in task '{slug}'"))));
     }
-    let path = worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| task.clone.clone());
+    let clone = place::clone_of(desk.repo, task)?;
+    let path = worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| clone.map(Path::to_owned));
     if let Some(path) = path.filter(|p| p.exists()) {
         let entries = status_entries(&Git::at(&path), Untracked::Normal, false)?;
         if !entries.is_empty() {
@@ -78,7 +79,7 @@ pub fn work(
             worktree.map(|w| w.path.display().to_string()).unwrap_or_default()
         ))));
     }
-    if let Some(clone) = task.clone.as_deref().filter(|p| p.exists())
+    if let Some(clone) = clone
         && clone_has_more(desk, task, clone)?
     {
         return Err(force(Failure::fatal(format!(

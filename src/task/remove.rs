@@ -199,7 +199,10 @@ fn carry_out(
 ) -> Result<Removed> {
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
     // What took its place is somebody else's.
-    let replaced = worktree.is_some_and(|w| w.replaced);
+    let replaced = match worktree {
+        Some(worktree) => worktree.replaced,
+        None => place::clone_of(desk.repo, task)?.is_none(),
+    };
     let present = path.as_deref().filter(|p| !replaced && p.exists());
     let note = match present {
         // A note that can't be read is no reason to keep the worktree; its bytes are in the snapshot.

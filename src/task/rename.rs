@@ -136,18 +136,21 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
         .iter()
         .find(|w| w.task.as_deref() == Some(old.as_str()) || w.task.as_deref() == Some(new.as_str()));
     // What is at the place of one that is missing is somebody else's.
-    let path =
-        worktree.filter(|w| !w.missing).map(|w| w.path.clone()).or_else(|| place::path_of(&task, &worktrees));
+    let path = match worktree.filter(|w| !w.missing) {
+        Some(worktree) => Some(worktree.path.clone()),
+        None => place::path_of(desk.repo, &task, &worktrees)?,
+    };
+    let clone = place::clone_of(desk.repo, &task)?;
     if let (Some(to), Some(from)) = (branch, task.own_branch())
         && from != to
         && desk.repo.find_ref(&format!("refs/heads/{from}"))?.is_some()
     {
-        let git = match &task.clone {
+        let git = match clone {
             Some(clone) => crate::git::process::Git::at(clone),
             None => desk.repo.at_home(),
         };
         retry(desk.settings.lock_timeout, || git.cmd(["branch", "-m", from, to]).run())?;
-        if task.clone.is_some() {
+        if clone.is_some() {
             retry(desk.settings.lock_timeout, || desk.repo.cmd(["branch", "-m", from, to]).run())?;
         }
     }

@@ -310,7 +310,7 @@ fn note(one: &One<'_>) -> Result<Option<String>> {
     let slug = &task.slug;
     let link = main.join(notes::relative_path(slug));
     let is_link = fs::symlink_metadata(&link).is_ok_and(|m| m.is_symlink());
-    let Some(path) = place::path_of(task, all) else {
+    let Some(path) = place::path_of(desk.repo, task, all)? else {
         if !is_link || link.exists() {
             return Ok(None);
         }

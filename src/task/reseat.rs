@@ -32,7 +32,7 @@ pub struct Parked {
 /// With 1 if it has a worktree; if it is finished, or its branch is gone or checked out elsewhere.
 pub fn plan(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Parked> {
     let slug = &task.slug;
-    if let Some(path) = place::path_of(task, worktrees) {
+    if let Some(path) = place::path_of(desk.repo, task, worktrees)? {
         let message = format!("task '{slug}' has a worktree already, in '{}'", path.display());
         return Err(Failure::negative(message)
             .hint("poolHasWorktree", format!("Go there with 'cd \"$(git task path {slug})\"'.")));

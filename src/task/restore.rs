@@ -81,7 +81,7 @@ fn plan(desk: &Desk<'_>, name: &str) -> Result<Plan> {
     let worktrees = desk.repo.worktrees()?;
     let known = tasks.find(name);
     if let Some(task) = known
-        && let Some(path) = place::path_of(task, &worktrees)
+        && let Some(path) = place::path_of(desk.repo, task, &worktrees)?
     {
         return Err(Failure::fatal(format!("task '{name}' is not removed: it is in '{}'", path.display())));
     }

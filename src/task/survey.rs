@@ -7,7 +7,7 @@ use gix::bstr::BString;
 
 use super::{Desk, State, Task, note, notes, place};
 use crate::desk::session::{self, Session};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::git::graph::ahead_behind_through_git;
 use crate::git::process::Git;
 use crate::git::status::{Untracked, status_entries};
@@ -98,16 +98,17 @@ pub fn survey(
 fn begin(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> Result<Standing> {
     let worktree = place::worktree_of(task, worktrees);
     let head = place::head_of(desk.repo, task, worktrees)?;
+    let is_gone = || Ok::<_, Failure>(task.clone.is_some() && place::clone_of(desk.repo, task)?.is_none());
     Ok(Standing {
         state: task.state_at(head),
         worktree: worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone()),
-        missing: worktree.map_or_else(|| task.clone.as_ref().is_some_and(|p| !p.exists()), |w| w.missing),
+        missing: worktree.map_or_else(is_gone, |w| Ok(w.missing))?,
         head,
         base: None,
         ahead: None,
         behind: None,
         dirty: None,
-        operation: place::operation_of(task, worktrees)?,
+        operation: place::operation_of(desk.repo, task, worktrees)?,
         locked: worktree.and_then(|w| w.locked.clone()),
         conflicts: Vec::new(),
         session: session::running(&desk.repo.state_dir(), task.slug.as_str())?,
@@ -155,7 +156,7 @@ fn count(desk: &Desk<'_>, standings: &mut [Standing]) {
     }
     // The commits of a clone are there until it is ready; those of the base are there too, borrowed.
     for standing in standings.iter_mut() {
-        let clone = standing.task.clone.as_deref().filter(|path| path.exists());
+        let clone = standing.task.clone.as_deref().filter(|_| !standing.missing);
         let (Some(path), Some(head), Some((_, base))) = (clone, standing.head, &standing.base) else {
             continue;
         };
@@ -185,7 +186,7 @@ fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Worktr
         }
     }
     for standing in standings.iter_mut() {
-        if let Some(path) = standing.task.clone.as_deref().filter(|p| p.exists()) {
+        if let Some(path) = standing.task.clone.as_deref().filter(|_| !standing.missing) {
             match status_entries(&Git::at(path), Untracked::Normal, false) {
                 Ok(entries) => standing.dirty = Some(entries.len()),
                 Err(_) if !path.exists() => standing.missing = true,

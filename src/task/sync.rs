@@ -33,8 +33,8 @@ pub fn sync(
     worktrees: &[Worktree],
     how: Sync,
 ) -> Result<Outcome> {
-    let path = place::require_path(task, worktrees)?;
-    if let Some(operation) = place::operation_of(task, worktrees)? {
+    let path = place::require_path(desk.repo, task, worktrees)?;
+    if let Some(operation) = place::operation_of(desk.repo, task, worktrees)? {
         return Err(Failure::fatal(format!("a {operation} is in progress in '{}'", path.display()))
             .hint("taskBusyWorktree", format!("Finish it with 'git {operation} --continue', or abort it.")));
     }

@@ -121,3 +121,75 @@ fn inside_a_clone_the_name_may_be_left_out() {
     sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("y\n");
     assert_sound(&sandbox, &dir);
 }
+
+/// Somebody else's repository, which runs something when it is looked at.
+fn somebody_s(sandbox: &Sandbox) -> PathBuf {
+    let other = sandbox.init_with("other", &[]);
+    sandbox.git(&other, ["branch", "x"]).ok();
+    sandbox.write(&other, "precious", "work\n");
+    sandbox.write(&other, "notes/x/status.md", "theirs\n");
+    sandbox.write(&other, "monitor", "#!/bin/sh\ntouch \"$0.ran\"\n");
+    sandbox.sh(&other, "chmod +x monitor").ok();
+    let monitor = other.join("monitor");
+    sandbox.git(&other, ["config", "core.fsmonitor", monitor.to_str().unwrap()]).ok();
+    let _ = fs::remove_file(other.join("monitor.ran"));
+    other
+}
+
+#[test]
+fn what_takes_the_place_of_a_clone_is_left_alone() {
+    for kind in ["link", "repository", "link to the clone", "directory", "file", "link to a directory"] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        let other = somebody_s(&sandbox);
+        let aside = sandbox.path("aside");
+        fs::rename(&path, &aside).unwrap();
+        let link = |to: &std::path::Path| std::os::unix::fs::symlink(to, &path).unwrap();
+        let mut theirs = other.clone();
+        match kind {
+            "link" => link(&other),
+            "link to the clone" => link(&aside),
+            "repository" => {
+                fs::rename(&other, &path).unwrap();
+                theirs.clone_from(&path);
+            }
+            "file" => fs::write(&path, "work\n").unwrap(),
+            _ => {
+                fs::remove_dir_all(other.join(".git")).unwrap();
+                match kind {
+                    "directory" => {
+                        fs::rename(&other, &path).unwrap();
+                        theirs.clone_from(&path);
+                    }
+                    _ => link(&other),
+                }
+            }
+        }
+        let list = |at: &std::path::Path| sandbox.sh(at, "find . | sort; cat .git/HEAD").stdout;
+        let (before, beside) = (list(&theirs), list(&aside));
+        for args in [&["list"][..], &["show", "x"], &["prune", "-n"], &["prune", "--expire=now"]] {
+            sandbox.task(&dir, args).ok();
+        }
+        sandbox.task(&dir, ["list", "--format=%(dirty)%(goal)"]).ok().prints("\n");
+        sandbox.task(&dir, ["repair"]);
+        let work = [&["path", "x"][..], &["diff", "x"], &["sync", "x"], &["ready", "x"], &["prompt", "x"]];
+        for args in work.into_iter().chain([&["note", "x", "--goal", "g"][..]]) {
+            sandbox.task(&dir, args).fails(128).says("has no worktree");
+        }
+        sandbox.task(&dir, ["rename", "x", "y"]).ok();
+        sandbox.task(&dir, ["rename", "y", "x"]).ok();
+        if sandbox.task(&dir, ["rm", "x"]).code != 0 {
+            sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        }
+        sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("x dropped\n");
+        assert_eq!(list(&theirs), before, "{kind}");
+        assert_eq!(list(&aside), beside, "{kind}");
+        assert!(fs::symlink_metadata(&path).is_ok(), "{kind}");
+        for name in sandbox.refs(&dir).lines().filter_map(|line| line.strip_prefix("refs/task-trash/")) {
+            let name = format!("refs/task-trash/{}", name.split(' ').next().unwrap());
+            let kept = sandbox.git(&dir, ["ls-tree", "-r", &name]).ok();
+            assert!(!kept.stdout.contains("precious"), "{kind}: {kept}");
+        }
+        assert_sound(&sandbox, &dir);
+    }
+}

@@ -29,7 +29,7 @@ pub fn find(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
     let named: Vec<String> = name.map(str::to_owned).into_iter().collect();
     let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);
     let task = tasks.require(&name)?.clone();
-    let path = place::require_path(&task, &worktrees)?;
+    let path = place::require_path(&cx.repo, &task, &worktrees)?;
     Ok((task, path))
 }
 

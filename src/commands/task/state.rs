@@ -47,7 +47,7 @@ pub fn run(cx: &Cx, args: &Args, action: Action) -> Result<u8> {
         cx.ui.note(&format!("Task '{}' is {}", task.slug, task.state));
         match raised {
             Some(event) => {
-                let path = place::path_of(&task, &worktrees);
+                let path = place::path_of(&cx.repo, &task, &worktrees)?;
                 let head = place::head_of(&cx.repo, &task, &worktrees)?;
                 events::raise(&desk, event, &task, path.as_deref(), head)
             }

@@ -218,7 +218,7 @@ impl Execution<'_, '_> {
         if self.desk.settings.team.as_ref().is_none_or(|team| team.hooks.is_empty()) {
             return Ok(());
         }
-        let path = task_place::path_of(task, &self.desk.repo.worktrees()?);
+        let path = task_place::path_of(self.desk.repo, task, &self.desk.repo.worktrees()?)?;
         events::raise(self.desk, Event::Failed, task, path.as_deref(), tip)
     }
 

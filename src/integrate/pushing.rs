@@ -47,7 +47,7 @@ pub fn push(desk: &Desk<'_>, push: &Push, target: &str, new: ObjectId) -> Result
     let seen = push.seen.map(|id| id.to_string()).unwrap_or_default();
     let lease = format!("--force-with-lease={}:{seen}", push.branch);
     let what = format!("{new}:{}", push.branch);
-    let cmd = desk.repo.at_home().cmd(["push", "--quiet", &lease, &push.remote, &what]);
+    let cmd = desk.repo.at_home().cmd(["push", "--quiet", &lease, "--", &push.remote, &what]);
     let output = cmd.leaving_others().output()?;
     if output.status.success() {
         return Ok(());

@@ -22,6 +22,7 @@ mod diff;
 mod generated;
 mod harness;
 mod hostile;
+mod hostile_options;
 mod hostile_repo;
 mod hostile_terminal;
 mod install;

@@ -175,6 +175,23 @@ fn a_repository_of_another_user() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
     sandbox.task(&dir, ["add", "x"]).ok();
+    let pwned = sandbox.path("pwned");
+    let touch = format!("touch '{}';:", pwned.display());
+    for key in ["fsmonitor", "sshCommand", "editor", "pager", "askPass", "gitProxy", "alternateRefsCommand"] {
+        sandbox.git(&dir, ["config", &format!("core.{key}"), &touch]).ok();
+    }
+    for key in
+        ["filter.x.process", "filter.x.clean", "merge.x.driver", "diff.x.command", "pager.task", "alias.x"]
+    {
+        sandbox.git(&dir, ["config", key, &touch]).ok();
+    }
+    sandbox.git(&dir, ["config", "core.hooksPath", "hooks"]).ok();
+    for hook in ["post-checkout", "post-index-change", "reference-transaction", "pre-commit"] {
+        sandbox.write(&dir, format!("hooks/{hook}"), format!("#!/bin/sh\n{touch}\n"));
+    }
+    sandbox.write(&dir, ".gitattributes", "* filter=x merge=x diff=x\n");
+    sandbox.sh(&dir, "chmod +x hooks/*").ok();
+    let _ = std::fs::remove_file(&pwned);
     if std::os::unix::fs::chown(&dir, Some(65534), None).is_err() {
         skip("only root can give a directory away");
         return;
@@ -186,11 +203,30 @@ fn a_repository_of_another_user() {
     for args in [&["list"][..], &["add", "y"], &["rm", "-f", "x"], &["trust", "--yes"]] {
         sandbox.refuses(&dir, args, 128, "detected dubious ownership");
     }
+    for (program, args) in
+        [("pool", &["list"][..]), ("pool", &["init"]), ("integrate", &[]), ("integrate", &["-n"])]
+    {
+        Run::of(sandbox.git_command(&dir, [program]).args(args), b"").fails(128).says("dubious ownership");
+    }
+    let complete = |sandbox: &Sandbox, words: &[&str]| {
+        let mut command = sandbox.command(&dir, "git-task");
+        command.env("_GIT_PARALLEL_COMPLETE", "bash").arg("--").arg("git-task").args(words);
+        Run::of(&mut command, b"").ok()
+    };
+    for words in [&["show", ""][..], &["add", "--base", ""], &["start", "--session", ""]] {
+        complete(&sandbox, words).prints("");
+    }
+    assert!(!pwned.exists(), "something of theirs was run");
     let safe = sandbox.home().join("config");
     std::fs::write(&safe, format!("[safe]\n\tdirectory = {}\n", dir.display())).unwrap();
     let mut sandbox = sandbox;
     sandbox.set("GIT_CONFIG_GLOBAL", &safe);
     sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("x\n");
+    assert_eq!(complete(&sandbox, &["show", ""]).stdout, "x\n");
+    sandbox.git(&dir, ["status"]);
+    assert!(pwned.exists(), "it would have been run");
+    sandbox.git(&dir, ["config", "--unset", "core.hooksPath"]).ok();
+    sandbox.git(&dir, ["config", "--remove-section", "filter.x"]).ok();
     sandbox.task(&dir, ["add", "y", "--no-setup"]).ok();
 }
 
@@ -223,4 +259,22 @@ fn somebody_else_s_lock_is_named_in_the_end() {
     std::fs::remove_file(dir.join(".git/config.lock")).unwrap();
     sandbox.task(&dir, ["add", "y"]).ok();
     assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_configuration_that_includes_itself() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let config = std::fs::read_to_string(dir.join(".git/config")).unwrap();
+    for include in ["[include]\n\tpath = config\n", "[includeIf \"gitdir:/\"]\n\tpath = config\n"] {
+        std::fs::write(dir.join(".git/config"), format!("{config}{include}")).unwrap();
+        // As git says it.
+        sandbox.git(&dir, ["status"]).fails(128).says("exceeded maximum include depth");
+        for args in [&["list"][..], &["add", "y"], &["rm", "x"]] {
+            sandbox.task(&dir, args).fails(128).prints("");
+        }
+    }
+    std::fs::write(dir.join(".git/config"), format!("{config}[include]\n\tpath = none\n")).unwrap();
+    sandbox.task(&dir, ["list", "--format=%(task)"]).ok().prints("x\n");
 }

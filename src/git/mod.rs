@@ -15,6 +15,7 @@ pub mod rerere;
 pub mod scratch;
 pub mod snapshot;
 pub mod status;
+mod steady;
 pub mod submodules;
 pub mod switch;
 #[cfg(test)]

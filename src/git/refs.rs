@@ -27,7 +27,10 @@ impl Repo {
             let output = self.at_home().cmd(["rev-parse", "--verify", "-q", full_name]).poll().output()?;
             return if output.status.success() { parse_id(output.stdout.trim()).map(Some) } else { Ok(None) };
         }
-        find_in(&self.gix(), full_name)
+        match find_in(&self.gix(), full_name)? {
+            None => self.steadily(|| find_in(&self.gix(), full_name)),
+            found => Ok(found),
+        }
     }
 
     /// Several references at once, in one pass.
@@ -48,7 +51,11 @@ impl Repo {
         let gix = self.gix();
         let mut found = HashMap::new();
         for name in names {
-            found.extend(find_in(&gix, name)?.map(|id| (name, id)));
+            let id = match find_in(&gix, name)? {
+                None => self.steadily(|| find_in(&gix, name))?,
+                found => found,
+            };
+            found.extend(id.map(|id| (name, id)));
         }
         Ok(found)
     }
@@ -182,27 +189,36 @@ impl Repo {
     /// If the reference store can't be read.
     pub fn branch_names(&self, remote: bool) -> Result<Vec<BString>> {
         let prefixes = if remote { &["refs/heads/", "refs/remotes/"][..] } else { &["refs/heads/"][..] };
-        let mut names = Vec::new();
-        let mut add = |full: &BStr, prefix: &str| {
+        let short = |full: &BStr, prefix: &str| {
             let short = full.strip_prefix(prefix.as_bytes()).filter(|s| !s.ends_with(b"/HEAD"));
-            names.extend(short.map(BString::from));
+            short.map(BString::from)
         };
         if self.has_files_backend() {
             let gix = self.gix();
             let failed = || "cannot read the references";
-            let platform = gix.references().or_fatal(failed)?;
-            for prefix in prefixes {
-                let found = platform.prefixed(*prefix).or_fatal(failed)?;
-                found.flatten().for_each(|reference| add(reference.name().as_bstr(), prefix));
-            }
-        } else {
-            let mut all: Vec<_> = self.all_through_git()?.into_keys().collect();
-            all.sort();
-            for prefix in prefixes {
-                all.iter().for_each(|name| add(name.as_bstr(), prefix));
-            }
+            let read = |strictly: bool| {
+                let platform = gix.references().or_fatal(failed)?;
+                let mut names = Vec::new();
+                for prefix in prefixes {
+                    for one in platform.prefixed(*prefix).or_fatal(failed)? {
+                        match one {
+                            Ok(one) => names.extend(short(one.name().as_bstr(), prefix)),
+                            Err(e) if strictly => return Err(Failure::fatal(e.to_string()).context(failed())),
+                            Err(_) => {}
+                        }
+                    }
+                }
+                Ok(names)
+            };
+            return self.steadily(|| read(true)).or_else(|_| read(false));
         }
-        Ok(names)
+        let mut all: Vec<_> = self.all_through_git()?.into_keys().collect();
+        all.sort();
+        let with = |prefix: &&'static str| {
+            let prefix = *prefix;
+            all.iter().filter_map(move |name| short(name.as_bstr(), prefix))
+        };
+        Ok(prefixes.iter().flat_map(with).collect())
     }
 
     fn all_through_git(&self) -> Result<HashMap<BString, ObjectId>> {

@@ -98,15 +98,17 @@ pub fn set_refs(desk: &Desk<'_>, place: &Place, wanted: Vec<(String, Option<Obje
 fn all_refs(desk: &Desk<'_>, place: &Place) -> Result<Vec<String>> {
     let prefix = place.ref_name("");
     if desk.repo.has_files_backend() {
-        let gix = desk.repo.gix();
-        let failed = || "cannot read the references";
-        let platform = gix.references().or_fatal(failed)?;
-        let found = platform.prefixed(prefix.as_str()).or_fatal(failed)?;
-        // What can't be read is there all the same, and to be forgotten.
-        let name = |reference: gix::Reference<'_>| reference.name().as_bstr().to_string();
-        let names =
-            found.map(|one| one.map(name).map_err(|e| Failure::fatal(e.to_string()).context(failed())));
-        return names.collect();
+        return desk.repo.steadily(|| {
+            let gix = desk.repo.gix();
+            let failed = || "cannot read the references";
+            let platform = gix.references().or_fatal(failed)?;
+            let found = platform.prefixed(prefix.as_str()).or_fatal(failed)?;
+            // What can't be read is there all the same, and to be forgotten.
+            let name = |reference: gix::Reference<'_>| reference.name().as_bstr().to_string();
+            let names =
+                found.map(|one| one.map(name).map_err(|e| Failure::fatal(e.to_string()).context(failed())));
+            names.collect()
+        });
     }
     let out = desk.repo.at_home().cmd(["for-each-ref", "--format=%(refname)", &prefix]).poll().run()?;
     Ok(out.lines().map(|name| name.to_str_lossy().into_owned()).collect())

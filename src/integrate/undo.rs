@@ -123,6 +123,9 @@ fn give_back(desk: &Desk<'_>, journal: &Journal) -> Result<(Vec<String>, Vec<Str
                     task.state = State::Ready;
                     task.ready_tip = tip;
                     ready.push(task.slug.to_string());
+                } else if tip.is_some() {
+                    // Somebody went on in what was kept.
+                    task.state = State::Open;
                 } else {
                     task.state = State::Dropped;
                     task.reason = Some(format!("its integration into '{}' was undone", journal.target));

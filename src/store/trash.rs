@@ -208,7 +208,7 @@ fn numbers(repo: &Repo, slug: &str) -> Result<impl Iterator<Item = u64>> {
 /// # Errors
 /// If the references can't be read.
 pub fn entries(repo: &Repo) -> Result<Vec<Entry>> {
-    let known = if repo.has_files_backend() { in_files(repo) } else { None };
+    let known = if repo.has_files_backend() { repo.steadily(|| Ok(in_files(repo)))? } else { None };
     let mut all = known.map_or_else(|| through_git(repo), Ok)?;
     all.sort_by(|a, b| (&a.slug, a.number).cmp(&(&b.slug, b.number)));
     Ok(all)

@@ -5,6 +5,7 @@
 pub mod create;
 pub mod events;
 pub mod half;
+pub mod hold;
 pub mod keep;
 pub mod life;
 pub mod note;

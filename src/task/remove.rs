@@ -79,14 +79,22 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     }
     let head = place::head_of(desk.repo, &task, worktrees)?;
     let held = desk.lock()?;
-    // Since we looked, it may have been renamed or removed.
+    // Since we looked, it may have been renamed or removed, or got a worktree.
     let now = Tasks::read(desk.repo)?.find(name).map(|t| (t.branch.clone(), t.state));
-    if now != Some((task.branch.clone(), task.state)) {
+    let now_at = desk.repo.worktrees()?;
+    let where_of = |worktree: Option<&Worktree>| worktree.map(|w| (w.git_dir.clone(), w.path.clone()));
+    if now != Some((task.branch.clone(), task.state))
+        || where_of(place::worktree_of(&task, &now_at)) != where_of(worktree)
+    {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
     }
     session::refuse_running(&desk.repo.state_dir(), name, "remove")?;
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
+    }
+    // Who locks it does so with an intent.
+    if let Some(now) = place::worktree_of(&task, &now_at) {
+        refuse::place(&task, now, options.force)?;
     }
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
     // A slot's directory stays where it is, and is made new again.

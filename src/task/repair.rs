@@ -105,8 +105,10 @@ impl Repair<'_, '_> {
         }
         for path in left {
             if self.finding(format!("'{}' was left behind", path.display())) {
-                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                removed.or_fatal(|| format!("could not remove '{}'", path.display()))?;
+                match if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                    removed => removed.or_fatal(|| format!("could not remove '{}'", path.display()))?,
+                }
             }
         }
         Ok(())

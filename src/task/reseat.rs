@@ -93,7 +93,9 @@ pub fn reserve(
         (t.branch.clone(), t.state, t.slot.clone())
             == (parked.task.branch.clone(), parked.task.state, parked.task.slot.clone())
     };
-    if !now.as_ref().is_some_and(as_it_was) {
+    // It may have been restored meanwhile.
+    let has_place = place::worktree_of(&parked.task, &desk.repo.worktrees()?).is_some();
+    if has_place || !now.as_ref().is_some_and(as_it_was) {
         return Err(Failure::fatal(format!("task '{slug}' was changed by another process")));
     }
     let Some(seat) = seat(&under_way)? else { return Ok(None) };

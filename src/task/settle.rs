@@ -61,7 +61,7 @@ fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<bool> {
         "move" => super::relocate::settle(desk, &intent).map(|()| true),
         "rename" => super::rename::resume(desk, &intent).map(|()| true),
         // Whoever looks for it finds what was not mended.
-        "repair" => Ok(true),
+        "repair" | "lock" | "unlock" => Ok(true),
         // One of a newer version: its own repair knows it.
         _ => Ok(false),
     })?;

@@ -9,8 +9,9 @@ use super::{Desk, Task, place};
 use crate::config::Sync;
 use crate::error::{Failure, Result};
 use crate::git::process::Git;
+use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::worktree::{Head, Worktree};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, shortened};
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +136,38 @@ fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
 }
 
 fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
+    require_room(git, task, tip)?;
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
     let options = format!("branch.{own}.mergeOptions");
     let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
     let cmd = git.configured(&[(&options, "")], args);
     settle(cmd.arg(tip.to_string()).leaving_others().output()?, task, path, "merge")
+}
+
+/// git finds out in the middle of a merge that uncommitted changes are in its way, resets the worktree and brings
+/// them back: what somebody adds there in that moment is gone. So it does not begin.
+fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
+    if contains(git, current(git)?, tip)? {
+        // Moving forwards it looks before it writes.
+        return Ok(());
+    }
+    let entries = status_entries(git, Untracked::All, false)?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let range = format!("HEAD...{tip}");
+    let changed = git.cmd(["diff", "--name-only", "--no-renames", "-z", &range, "--"]).poll().run()?;
+    let changed: Vec<&[u8]> = changed.split(|b| *b == 0).collect();
+    let is_staged = |code: [u8; 2]| !matches!(code[0], b' ' | b'?');
+    let in_the_way = |e: &&StatusEntry| is_staged(e.code) || changed.contains(&e.path.as_slice());
+    let names: Vec<_> =
+        entries.iter().filter(in_the_way).map(|e| format!("'{}'", escape_controls(&e.path))).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::fatal(format!("your local changes to {} would be overwritten by merge", shortened(&names)))
+        .context(format!("task '{}' could not be brought up to date", task.slug)))
 }
 
 fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -> Result<()> {

@@ -79,6 +79,9 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name || slot::is_about(i, &slot)) {
         return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
     }
+    if let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? {
+        require_unlocked(&now)?;
+    }
     let last = trash::latest(desk.repo, name)?.map_or(0, |entry| entry.number);
     let word = |yes: bool| if yes { "true" } else { "false" };
     let record = Record::new("release")

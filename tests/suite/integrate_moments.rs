@@ -155,3 +155,17 @@ fn a_repair_takes_nothing_from_an_integration_that_runs() {
     assert_eq!(std::fs::read_to_string(sandbox.path("said")).unwrap(), "");
     sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
 }
+
+#[test]
+fn who_went_on_in_what_was_kept_goes_on_after_an_undo() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.integrate(&dir, ["--keep"]).ok();
+    sandbox.commit(&path, "later", "2\n", "Later");
+    sandbox.integrate(&dir, ["--undo"]).ok();
+    sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("a open\n");
+    sandbox.task(&dir, ["ready", "a"]).ok();
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a", "later"]).ok().prints("a\nlater\n");
+}

@@ -186,3 +186,44 @@ fn what_another_process_is_making_is_not_moved() {
     moved.says("task 'x' is being changed by another process");
     assert!(!sandbox.path("y").exists());
 }
+
+/// A task whose file `a.seen` runs `script` once, whenever git reads it; it is to be read again.
+fn when_read(sandbox: &Sandbox, script: &str) -> (std::path::PathBuf, std::path::PathBuf) {
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.seen filter=run\n", "Filter");
+    sandbox.commit(&dir, "a.seen", "work\n", "Seen");
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    let run = format!(
+        "[ -e '{0}' ] || {{ unset $(git rev-parse --local-env-vars); cd '{1}'; {script}; }} >'{0}' 2>&1; cat",
+        sandbox.path("said").display(),
+        dir.display()
+    );
+    sandbox.git(&dir, ["config", "filter.run.clean", &run]).ok();
+    sandbox.sh(&path, "touch -d 2001-01-01 a.seen").ok();
+    (dir, path)
+}
+
+#[test]
+fn a_task_that_is_locked_while_it_is_looked_at_is_not_removed() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = when_read(&sandbox, "git task lock x");
+    sandbox.task(&dir, ["rm", "x"]).fails(128).says("cannot remove a locked working tree");
+    assert_eq!(std::fs::read_to_string(sandbox.path("said")).unwrap(), "");
+    assert!(path.join("a.seen").exists());
+    sandbox.task(&dir, ["unlock", "x"]).ok();
+    sandbox.task(&dir, ["rm", "x"]).ok();
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_task_that_is_being_removed_can_not_be_locked_any_more() {
+    for verb in ["lock", "unlock"] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = when_read(&sandbox, &format!("git task {verb} x"));
+        sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        let said = std::fs::read_to_string(sandbox.path("said")).unwrap();
+        assert!(said.contains("task 'x' is being changed by another process"), "{said}");
+        assert!(!path.exists());
+        sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    }
+}

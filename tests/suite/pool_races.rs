@@ -90,3 +90,35 @@ fn add_and_rm_and_claim_and_release_and_fill_do_not_disturb_each_other() {
     sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_task_that_gets_a_slot_while_it_is_looked_at_is_not_removed() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let path = claim(&sandbox, &dir, &["x"]);
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    sandbox.git(&dir, ["branch", "other", "x"]).ok();
+    sandbox.pool(&dir, ["release", "x"]).ok();
+    // Asked in which other branches its commits are, git lets somebody else have a slot for it first.
+    let (git, said) = (git_under_test().program.display(), sandbox.path("said"));
+    let wrapper = sandbox.root().join("bin/git");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'for-each-ref --contains'*)\n  [ -e '{said}' ] || (\n\
+         unset $('{git}' rev-parse --local-env-vars)\ncd '{}' && git-pool claim --no-refill x) >'{said}' 2>&1 ;;\n\
+         esac\nexec '{git}' \"$@\"\n",
+        dir.display(),
+        said = said.display(),
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    sandbox.sh(&dir, &format!("chmod +x '{}'", wrapper.display())).ok();
+    // Through git it would be that in git's own directory.
+    let run = sandbox.run(&dir, "git-task", ["rm", "x"]);
+    run.fails(128).says("task 'x' was changed by another process");
+    std::fs::remove_file(wrapper).unwrap();
+    assert!(std::fs::read_to_string(said).unwrap().contains("repo-worktrees"));
+    assert_eq!(states(&sandbox, &dir), "1 claimed\n");
+    sandbox.task(&dir, ["list", "--format=%(task) %(slot)"]).ok().prints("x 1\n");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}

@@ -197,3 +197,30 @@ fn a_worktree_that_is_gone_is_no_riddle() {
     let run = sandbox.refuses(&dir, ["sync", "x"], 128, "task 'x' has no worktree");
     run.says("hint: ").says("git task repair -n");
 }
+
+#[test]
+fn a_merge_that_would_be_refused_is_not_begun() {
+    use std::os::unix::fs::MetadataExt;
+
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    sandbox.commit(&dir, "README", "theirs\n", "Theirs");
+    // git would take it away and bring it back, and with it whatever comes in that moment.
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    for add in [false, true] {
+        sandbox.write(&path, "README", "ours\n");
+        if add {
+            sandbox.git(&path, ["add", "README"]).ok();
+        }
+        let inode = || std::fs::metadata(path.join("README")).unwrap().ino();
+        let before = inode();
+        let run = sandbox.refuses(&dir, ["sync", "x"], 128, "would be overwritten by merge");
+        run.says("'README'");
+        assert_eq!(inode(), before);
+    }
+    sandbox.git(&path, ["reset", "-q"]).ok();
+    sandbox.git(&path, ["checkout", "README"]).ok();
+    sandbox.write(&path, "unrelated", "1\n");
+    sandbox.task(&dir, ["sync", "x"]).ok();
+    assert!(path.join("unrelated").exists());
+}

@@ -10,7 +10,7 @@ use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::integrate::place::Place;
 use crate::interrupt;
 use crate::pool;
-use crate::task::{Slug, relocate, rename, repair, settle};
+use crate::task::{Slug, hold, relocate, rename, repair, settle};
 
 /// Find and mend what was half done, or changed by hand
 #[derive(ClapArgs, Debug)]
@@ -138,13 +138,13 @@ pub fn rename(cx: &Cx, args: &RenameArgs) -> Result<u8> {
 /// # Errors
 /// In git's words; several are refused one by one.
 pub fn lock(cx: &Cx, args: &LockArgs) -> Result<u8> {
+    interrupt::watch();
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (_, path) = place::find(cx, Some(name))?;
-        let mut cmd = cx.repo.at_home().cmd(["worktree", "lock"]);
-        if let Some(reason) = &args.reason {
-            cmd = cmd.arg("--reason").arg(reason);
-        }
-        cmd.arg(path).run().map(drop)
+        let (task, path) = place::find(cx, Some(name))?;
+        hold::lock(&desk, &task, &path, args.reason.as_deref())
     })
 }
 
@@ -153,8 +153,12 @@ pub fn lock(cx: &Cx, args: &LockArgs) -> Result<u8> {
 /// # Errors
 /// In git's words; several are refused one by one.
 pub fn unlock(cx: &Cx, args: &UnlockArgs) -> Result<u8> {
+    interrupt::watch();
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (_, path) = place::find(cx, Some(name))?;
-        cx.repo.at_home().cmd(["worktree", "unlock"]).arg(path).run().map(drop)
+        let (task, path) = place::find(cx, Some(name))?;
+        hold::unlock(&desk, &task, &path)
     })
 }

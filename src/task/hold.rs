@@ -1,0 +1,41 @@
+//! `git task lock` and `unlock`: with an intent, so that nobody removes or moves the worktree meanwhile.
+
+use std::path::Path;
+
+use super::{Desk, Task, taken};
+use crate::error::Result;
+use crate::store::record::{Intent, Record, intents};
+
+/// Locks the worktree at `path`, or unlocks it.
+///
+/// # Errors
+/// If another process is at the task, or in git's words.
+pub fn lock(desk: &Desk<'_>, task: &Task, path: &Path, reason: Option<&str>) -> Result<()> {
+    alone(desk, task, "lock", || {
+        let cmd = desk.repo.at_home().cmd(["worktree", "lock"]);
+        let cmd = if let Some(reason) = reason { cmd.arg("--reason").arg(reason) } else { cmd };
+        cmd.arg(path).run().map(drop)
+    })
+}
+
+/// Unlocks it.
+///
+/// # Errors
+/// As [`lock`].
+pub fn unlock(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
+    alone(desk, task, "unlock", || desk.repo.at_home().cmd(["worktree", "unlock"]).arg(path).run().map(drop))
+}
+
+fn alone(desk: &Desk<'_>, task: &Task, kind: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let dir = desk.repo.state_dir();
+    let held = desk.lock()?;
+    let name = task.slug.as_str();
+    if intents(&dir, &held)?.iter().any(|i| i.name == name || i.record.text("new").as_deref() == Some(name)) {
+        return Err(taken::by_process(name));
+    }
+    let intent = Intent::write(&dir, &held, name, &Record::new(kind))?;
+    drop(held);
+    let done = intent.during(work);
+    intent.done()?;
+    done
+}

@@ -11,7 +11,7 @@ use gix::bstr::ByteSlice;
 
 use super::{Repo, parse_id};
 use crate::bounded;
-use crate::error::{OrFatal, Result};
+use crate::error::{Failure, OrFatal, Result};
 use crate::paths::path_from;
 
 /// The name of the file in a worktree's administrative directory that holds its task's name.
@@ -207,17 +207,9 @@ impl Repo {
     /// Where the references are not files, HEAD is not one either.
     fn heads_through_git(&self, all: &mut [Worktree]) -> Result<()> {
         let out = self.at_home().cmd(["worktree", "list", "--porcelain", "-z"]).poll().run()?;
-        let mut current: Option<&mut Worktree> = None;
-        for line in out.split(|b| *b == 0) {
-            if let Some(path) = line.strip_prefix(b"worktree ") {
-                let path = path_from(path);
-                current = all.iter_mut().find(|w| w.path == path);
-            } else if let Some(worktree) = current.as_deref_mut() {
-                if let Some(name) = line.strip_prefix(b"branch ") {
-                    worktree.head = Head::Branch(name.to_str_lossy().into_owned());
-                } else if let Some(id) = line.strip_prefix(b"HEAD ") {
-                    worktree.head = Head::Detached(parse_id(id)?);
-                }
+        for (path, head) in listed(&out)? {
+            if let Some(worktree) = all.iter_mut().find(|w| w.path == path) {
+                worktree.head = head;
             }
         }
         Ok(())
@@ -243,6 +235,26 @@ impl Repo {
     pub fn worktree_git_dir(&self, path: &Path) -> Result<PathBuf> {
         super::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()
     }
+}
+
+/// The worktrees that have a HEAD in what `git worktree list --porcelain -z` prints.
+fn listed(output: &[u8]) -> Result<Vec<(PathBuf, Head)>> {
+    let mut all: Vec<(PathBuf, Head)> = Vec::new();
+    let mut path = None;
+    for line in output.split(|b| *b == 0) {
+        if let Some(name) = line.strip_prefix(b"worktree ") {
+            path = Some(path_from(name));
+        } else if let Some(id) = line.strip_prefix(b"HEAD ") {
+            all.extend(
+                path.take()
+                    .map(|path| Ok::<_, Failure>((path, Head::Detached(parse_id(id)?))))
+                    .transpose()?,
+            );
+        } else if let (Some(name), Some((_, head))) = (line.strip_prefix(b"branch "), all.last_mut()) {
+            *head = Head::Branch(name.to_str_lossy().into_owned());
+        }
+    }
+    Ok(all)
 }
 
 /// What a file holds, if there is one. That it can't be read doesn't mean that there is none: a worktree must
@@ -345,5 +357,39 @@ pub fn read_head(git_dir: &Path) -> Head {
     match bytes.trim().strip_prefix(b"ref:") {
         Some(name) => Head::Branch(name.trim().to_str_lossy().into_owned()),
         None => ObjectId::from_hex(bytes.trim()).map_or(Head::Unknown, Head::Detached),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn properties_worktrees_that_git_lists_are_read(
+            written in vec((vec(1..=255_u8, 1..9), any::<[u8; 20]>(), 0..4_usize, "(locked( [a-z\n]{0,4})?\0)?"), 0..5),
+            junk in vec(any::<u8>(), 0..40), cut in any::<prop::sample::Index>()
+        ) {
+            let (mut output, mut expected) = (Vec::new(), Vec::new());
+            for (path, id, kind, more) in written {
+                let id = ObjectId::from(id);
+                output.extend([b"worktree ", &path[..], b"\0"].concat());
+                let (text, head) = match kind {
+                    0 => ("bare\0".to_owned(), None),
+                    1 => (format!("HEAD {id}\0detached\0"), Some(Head::Detached(id))),
+                    _ => {
+                        let name = format!("refs/heads/{}", ["x", "HEAD {id}"][kind - 2]);
+                        (format!("HEAD {id}\0branch {name}\0"), Some(Head::Branch(name)))
+                    }
+                };
+                output.extend([text.as_bytes(), more.as_bytes(), b"\0"].concat());
+                expected.extend(head.map(|head| (path_from(&path), head)));
+            }
+            prop_assert_eq!(listed(&output).unwrap(), expected);
+            let _ = listed(&output[..cut.index(output.len() + 1)]);
+            let _ = listed(&[&output[..], &junk].concat());
+        }
     }
 }

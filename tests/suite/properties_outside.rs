@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use git_parallel::desk::template::expand_shell;
+use git_parallel::integrate::conflict::markers;
 use git_parallel::store::record::Record;
 use git_parallel::task::Slug;
 use git_parallel::text;
@@ -219,4 +220,68 @@ fn no_template_lets_a_value_run() {
         });
     });
     assert!(taken > 20, "{taken}");
+}
+
+/// What the dialogue shows of a conflict is all of it: with the lines of one side in each place, it is what git makes
+/// of the file when that side decides.
+#[test]
+fn the_hunks_of_a_conflict_make_up_the_file() {
+    let line = prop::sample::select(vec![
+        "a",
+        "b",
+        "c",
+        "",
+        "<<<<<<< x",
+        "=======",
+        ">>>>>>> y",
+        "||||||| z",
+        "ä\u{1b}[2J",
+        "a\r",
+        "\0",
+    ]);
+    let text = (prop::collection::vec(line, 0..7), any::<bool>()).prop_map(|(lines, ends)| {
+        let text = lines.join("\n");
+        if ends && !text.is_empty() { text + "\n" } else { text }
+    });
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let (mut runner, mut conflicts) = (TestRunner::new(Config::default()), 0);
+    let case = (text.clone(), text.clone(), text);
+    for _ in 0..runner.config().cases.div_ceil(8) {
+        let (base, ours, theirs) = case.new_tree(&mut runner).unwrap().current();
+        for (name, text) in [("base", &base), ("ours", &ours), ("theirs", &theirs)] {
+            std::fs::write(dir.join(name), text).unwrap();
+        }
+        let merge = |options: &[&str]| {
+            let args = [&["merge-file", "-p", "--quiet"], options, &["ours", "base", "theirs"]].concat();
+            let run = sandbox.git(&dir, args);
+            (run.code < 128).then_some(run.raw_stdout)
+        };
+        for style in [&["--marker-size=79"][..], &["--marker-size=79", "--diff3"]] {
+            // With a NUL it is no text.
+            let Some(marked) = merge(style) else { continue };
+            let lines = markers::lines(&marked);
+            let hunks = markers::hunks(&lines, 79);
+            conflicts += hunks.len();
+            for option in ["--ours", "--theirs"] {
+                let mut made = Vec::new();
+                let mut at = 0;
+                for hunk in &hunks {
+                    made.extend_from_slice(&lines[at..hunk.lines().start]);
+                    let side = if option == "--ours" { &hunk.ours } else { &hunk.theirs };
+                    made.extend_from_slice(&lines[side.clone()]);
+                    at = hunk.lines().end;
+                }
+                made.extend_from_slice(&lines[at..]);
+                let decided = merge(&[option]).unwrap();
+                // A marker needs a line end before it, as the file has them, where the side has none.
+                let bare = |text: &[u8]| {
+                    let text = text.strip_suffix(b"\n").unwrap_or(text);
+                    text.strip_suffix(b"\r").unwrap_or(text).to_owned()
+                };
+                assert_eq!(bare(&made.concat()), bare(&decided), "{base:?} {ours:?} {theirs:?} {option}");
+            }
+        }
+    }
+    assert!(conflicts > 5, "{conflicts}");
 }

@@ -107,7 +107,7 @@ pub fn stamp(seconds: i64) -> String {
 
 fn git_date(text: &str, now: i64) -> Option<i64> {
     let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-    if !words.clone().all(is_date_word) {
+    if !words.clone().all(is_date_word) || words.clone().any(is_ago) && !is_so_long_ago(text) {
         return None;
     }
     // gix wants its date library's type, which this crate does not name: a string leads there.
@@ -116,29 +116,44 @@ fn git_date(text: &str, now: i64) -> Option<i64> {
     gix::date::parse(text, Some(now)).ok().map(|time| time.seconds)
 }
 
+fn is_ago(word: &str) -> bool {
+    word.eq_ignore_ascii_case("ago")
+}
+
+/// Whether this is nothing but numbers, each with its unit, and `ago`. A number without one would be seconds, also that
+/// of a year: `2026-01-31 ago` would be a moment ago.
+fn is_so_long_ago(text: &str) -> bool {
+    let kind = |c: char| (c.is_ascii_digit(), c.is_ascii_alphabetic());
+    let words: Vec<&str> = text
+        .split([' ', '.', '-', ',', '/'])
+        .flat_map(|part| {
+            let at = part.find(|c| kind(c) != kind(part.chars().next().unwrap_or(c))).unwrap_or(part.len());
+            [&part[..at], &part[at..]]
+        })
+        .filter(|word| !word.is_empty())
+        .collect();
+    let Some((last, spans)) = words.split_last() else { return false };
+    let is_span = |span: &[&str]| match span {
+        [number, unit] => (number.bytes().all(|b| b.is_ascii_digit()) || is_number(number)) && is_unit(unit),
+        _ => false,
+    };
+    is_ago(last) && !spans.is_empty() && spans.chunks(2).all(is_span)
+}
+
+fn is_number(word: &str) -> bool {
+    const NUMBERS: &[&str] = &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    NUMBERS.iter().any(|number| word.eq_ignore_ascii_case(number))
+}
+
+fn is_unit(word: &str) -> bool {
+    const UNITS: &[&str] = &["second", "minute", "hour", "day", "week", "month", "year"];
+    let word = word.to_ascii_lowercase();
+    UNITS.contains(&word.strip_suffix('s').unwrap_or(&word))
+}
+
 /// Whether git's date forms have a use for this word.
 fn is_date_word(word: &str) -> bool {
-    const WHOLE: &[&str] = &[
-        "ago",
-        "last",
-        "today",
-        "yesterday",
-        "t",
-        "z",
-        "utc",
-        "gmt",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-    ];
-    const UNITS: &[&str] = &["second", "minute", "hour", "day", "week", "month", "year"];
+    const WHOLE: &[&str] = &["ago", "last", "today", "yesterday", "t", "z", "utc", "gmt"];
     const NAMES: &[&str] = &[
         "january",
         "february",
@@ -162,7 +177,8 @@ fn is_date_word(word: &str) -> bool {
     ];
     let word = word.to_ascii_lowercase();
     WHOLE.contains(&word.as_str())
-        || UNITS.contains(&word.strip_suffix('s').unwrap_or(&word))
+        || is_number(&word)
+        || is_unit(&word)
         || word.len() >= 3 && NAMES.iter().any(|name| name.starts_with(&word))
 }
 
@@ -266,9 +282,20 @@ mod tests {
     #[test]
     fn an_expiry_is_never_guessed() {
         // git counts an unknown unit before "ago" as seconds, and would then expire nearly everything.
-        for text in
-            ["", "10 d ago", "5 bananas ago", "30 dyas", "soon", "20240101x", "3", "99999999999999999999w"]
-        {
+        for text in [
+            "",
+            "10 d ago",
+            "5 bananas ago",
+            "30 dyas",
+            "soon",
+            "12:00 ago",
+            "2 dec ago",
+            "2023-10-01 ago",
+            "ago",
+            "20240101x",
+            "3",
+            "99999999999999999999w",
+        ] {
             let result = parse_expiry(text, NOW);
             assert_eq!(result.is_ok(), text == "3", "{text}: {result:?}");
         }

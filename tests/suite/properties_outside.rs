@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use git_parallel::desk::template::expand_shell;
+use git_parallel::duration;
 use git_parallel::integrate::conflict::markers;
 use git_parallel::store::record::Record;
 use git_parallel::task::Slug;
@@ -284,4 +285,44 @@ fn the_hunks_of_a_conflict_make_up_the_file() {
         }
     }
     assert!(conflicts > 5, "{conflicts}");
+}
+
+/// So long ago is as long ago as for git, which something is deleted by; and what is a date besides is none of it.
+#[test]
+fn so_long_ago_is_as_long_ago_as_for_git() {
+    let number = prop::sample::select(vec!["1", "2", "10", "12", "20", "two", "Ten"]);
+    let unit = prop::sample::select(vec!["second", "minutes", "hour", "DAYS", "week", "months", "year"]);
+    let between = prop::sample::select(vec![" ", ".", "-", "/"]);
+    let span =
+        (number, between.clone(), unit).prop_map(|(number, between, unit)| [number, between, unit].concat());
+    let other = prop::sample::select(vec![
+        "2024-12-24",
+        "12:00",
+        "dec",
+        "monday",
+        "5",
+        "last",
+        "10:20:30",
+        "@7",
+        "today",
+    ]);
+    let part = prop_oneof![8 => span, 1 => other.prop_map(str::to_owned)];
+    let date = (prop::collection::vec(part, 1..3), between)
+        .prop_map(|(parts, between)| [parts.join(between), "ago".to_owned()].join(between));
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let now = i64::try_from(NOW).unwrap();
+    let (mut taken, mut all_cases) = (0, 0);
+    batches(date, |all| {
+        let ours = all.iter().filter_map(|text| Some((text, duration::parse_expiry(text, now).ok()?)));
+        let ours: Vec<_> = ours.collect();
+        taken += ours.len();
+        all_cases += all.len();
+        let args = ours.iter().map(|(text, _)| format!("--since={text}"));
+        let run = sandbox.git(&dir, ["rev-parse".to_owned()].into_iter().chain(args)).ok();
+        for ((text, moment), line) in ours.iter().zip(run.stdout.lines()) {
+            assert_eq!(line, format!("--max-age={moment}"), "{text:?}");
+        }
+    });
+    assert!(taken > all_cases / 4, "{taken}");
 }

@@ -1,6 +1,7 @@
 //! `--push`: the target goes to its remote, if that is still where it was seen.
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
 use super::journal::Push;
 use crate::desk::Desk;
@@ -53,5 +54,11 @@ pub fn push(desk: &Desk<'_>, push: &Push, target: &str, new: ObjectId) -> Result
         return Ok(());
     }
     let name = short_name(target);
+    // Why it was rejected is not in git's last words.
+    let said = output.stderr.lines().map(|line| line.to_str_lossy().into_owned());
+    let why: Vec<_> = said.filter(|line| line.starts_with("remote: ") || line.starts_with(" ! ")).collect();
+    if !why.is_empty() {
+        desk.observer.warn(&why.join("; "));
+    }
     Err(output.into_failure().as_item().context(format!("'{name}' has landed and was not pushed")))
 }

@@ -66,6 +66,7 @@ fn show(cx: &Cx, dir: &Path, number: u64, goes_on: impl Fn() -> Result<bool>) ->
     let mut buffer = vec![0; 64 * 1024];
     let mut pause = PAUSES.0;
     let mut is_last_look = !goes_on()?;
+    let mut is_open = false;
     loop {
         let step = reading.read(&mut buffer)?;
         if step.gap > 0 {
@@ -79,11 +80,16 @@ fn show(cx: &Cx, dir: &Path, number: u64, goes_on: impl Fn() -> Result<bool>) ->
             None => cx.write(piece)?,
         }
         if step.length > 0 {
+            is_open = !piece.ends_with(b"\n") && !piece.ends_with(b"\r");
             pause = PAUSES.0;
             continue;
         }
         cx.ui.flush().or_fatal(|| "could not write to standard output")?;
         if is_last_look {
+            // What is said next begins a line of its own.
+            if is_open && screen.is_some() {
+                cx.print("")?;
+            }
             return Ok(());
         }
         std::thread::sleep(pause);

@@ -150,6 +150,8 @@ fn find_changes(desk: &Desk<'_>, standings: &mut [Standing], worktrees: &[Option
     for ((i, _), changes) in found.iter().zip(desk.repo.changes(&only)) {
         match changes {
             Ok(changes) => standings[*i].dirty = Some(changes),
+            // Gone since it was looked for: somebody drains it.
+            Err(_) if worktree_at(desk.repo, &standings[*i].slot.path).is_err() => {}
             Err(failure) => warn(desk, &standings[*i].slot, &failure),
         }
     }

@@ -6,7 +6,7 @@ use super::{Desk, Slug, keep, notes};
 use crate::desk::clean::{self, is_only_checkout, is_referred_to, remove_locks};
 use crate::desk::mark;
 use crate::desk::slot::Seat;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::git::process::retry;
 use crate::git::refs::short_name;
 use crate::git::snapshot;
@@ -133,8 +133,12 @@ pub fn empty_again(
         keep::keep_what_is_left(desk, slug, worktree)?;
         trash::file_again(desk.repo, slug.as_str(), kept)?;
     }
-    empty(desk, slug, worktree, slot, to, seen)?;
-    Ok(true)
+    match empty(desk, slug, worktree, slot, to, seen) {
+        Err(failure) if failure.kind == Kind::Interrupted => Err(failure),
+        // Somebody is at work in there, and the next one looks again.
+        Err(_) if snapshot::files(desk.repo, worktree).is_ok_and(|now| now != seen) => Ok(false),
+        done => done.map(|()| true),
+    }
 }
 
 /// What slots stand at; where that can't be said, what this one stands at.

@@ -331,8 +331,13 @@ fn forget(
         // One that moved meanwhile holds new work: it stays.
         if desk.repo.find_ref(&full)? == Some(tip) {
             let change = [(full, None, Old::Is(tip))];
-            retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task rm", &change))?;
-            branch_went = true;
+            match retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task rm", &change)) {
+                Err(failure) if desk.repo.find_ref(&task.branch_ref().unwrap_or_default())? == Some(tip) => {
+                    return Err(failure);
+                }
+                // It has gone from there since.
+                done => branch_went = done.is_ok(),
+            }
         }
     }
     let held = desk.lock()?;

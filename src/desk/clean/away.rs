@@ -25,7 +25,9 @@ pub fn take(desk: &Desk<'_>, worktree: &Worktree, seen: ObjectId, to: ObjectId) 
     retry(limit, || git.cmd(["read-tree", "--reset", &seen.to_string()]).leaving_others().run())?;
     // It fails where a file is not as it was, which is for the next one to say.
     git.cmd(["update-index", "-q", "--refresh"]).output()?;
-    retry(limit, || desk.repo.update_files(worktree, seen, to))?;
+    retry(limit, || desk.repo.update_files(worktree, seen, to)).map_err(|failure| {
+        failure.context(format!("could not bring '{}' to {to}", worktree.path.display()))
+    })?;
     let others = git.cmd(["ls-files", "-z", "--others", "--directory", "--exclude-standard"]).poll().run()?;
     for name in others.split(|b| *b == 0).filter(|name| name.ends_with(b"/")) {
         remove_empty(&worktree.path.join(path_from(name)));

@@ -67,7 +67,8 @@ pub fn is_only_checkout(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> R
 /// If git can't say.
 pub fn is_referred_to(desk: &Desk<'_>, worktree: &Worktree) -> Result<bool> {
     let Head::Detached(id) = worktree.head else { return Ok(true) };
-    let args = ["rev-list", "-n1", &id.to_string(), "--not", "--all"];
+    // Alone, `--all` takes the HEAD of each worktree, and so this one's.
+    let args = ["rev-list", "-n1", &id.to_string(), "--not", "--single-worktree", "--all"];
     Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
 }
 

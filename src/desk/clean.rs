@@ -5,6 +5,7 @@
 
 mod away;
 mod half;
+mod held;
 mod state;
 
 use std::fs;
@@ -21,7 +22,9 @@ use crate::git::process::retry;
 use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::switch::git_in;
 use crate::git::worktree::{Head, Worktree};
+use crate::paths::inside;
 pub use half::{is_only_checkout, is_referred_to, remove_locks};
+pub use held::{ATTEMPTS, Held, busy, leave};
 pub use state::remember_settings;
 
 /// What is done besides.
@@ -126,8 +129,8 @@ pub fn worth_keeping(desk: &Desk<'_>, worktree: &Worktree, task: Option<&str>) -
     if !fs::symlink_metadata(&here).is_ok_and(|m| m.is_dir()) {
         return Ok(names);
     }
-    for entry in fs::read_dir(&here).or_fatal(|| format!("could not read '{}'", here.display()))?.flatten() {
-        let name = entry.file_name();
+    for path in inside(&here)? {
+        let Some(name) = path.file_name() else { continue };
         if name != "status.md" && name != ".gitignore" {
             names.push(dir.join(name));
         }
@@ -147,7 +150,8 @@ pub fn clean(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId, options: Option
         state::remove_operation(worktree)?;
     }
     state::clear_flags(worktree)?;
-    remove_copies(desk, worktree, options.task)?;
+    remove_copies(desk, worktree)?;
+    note_dir(worktree, options.task)?.as_deref().map_or(Ok(()), remove_note)?;
     state::reset_settings(worktree)?;
     if let Some(seen) = options.seen {
         // Off the branch first: that stays where it is.
@@ -202,11 +206,11 @@ pub fn head_of(desk: &Desk<'_>, worktree: &Worktree) -> Result<Option<ObjectId>>
     }
 }
 
-/// Removes what `setup.copy` brought, and the note of a task.
+/// Removes what `setup.copy` brought.
 ///
 /// # Errors
 /// If it can't be removed.
-pub fn remove_copies(desk: &Desk<'_>, worktree: &Worktree, task: Option<&str>) -> Result<()> {
+pub fn remove_copies(desk: &Desk<'_>, worktree: &Worktree) -> Result<()> {
     let mut dirs: Vec<PathBuf> = Vec::new();
     for copied in copies(desk, worktree)? {
         let path = worktree.path.join(&copied.name);
@@ -216,17 +220,24 @@ pub fn remove_copies(desk: &Desk<'_>, worktree: &Worktree, task: Option<&str>) -
     dirs.sort();
     // The deepest ones first; one that has something else in it stays.
     dirs.iter().rev().for_each(|dir| drop(fs::remove_dir(worktree.path.join(dir))));
-    let Some(task) = task else { return Ok(()) };
-    let notes = worktree.path.join("notes");
-    let dir = notes.join(task);
-    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-    // What the branch brings stays with the branch.
-    let tracked = git_in(worktree).cmd(["ls-files", "--"]).arg(Path::new("notes").join(task)).poll().run()?;
-    if is_dir(&notes) && is_dir(&dir) && tracked.is_empty() {
-        fs::remove_dir_all(&dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
-        let _ = fs::remove_dir(&notes);
-    }
     Ok(())
+}
+
+/// Where the note of a task is, if it is ours: what the branch brings stays with the branch.
+fn note_dir(worktree: &Worktree, task: Option<&str>) -> Result<Option<PathBuf>> {
+    let Some(task) = task else { return Ok(None) };
+    let name = Path::new("notes").join(task);
+    let tracked = git_in(worktree).cmd(["ls-files", "--"]).arg(&name).poll().run()?;
+    let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
+    let dir = worktree.path.join(name);
+    let is_ours = is_dir(&worktree.path.join("notes")) && is_dir(&dir) && tracked.is_empty();
+    Ok(is_ours.then_some(dir))
+}
+
+fn remove_note(dir: &Path) -> Result<()> {
+    fs::remove_dir_all(dir).or_fatal(|| format!("could not remove '{}'", dir.display()))?;
+    // Other notes stay.
+    dir.parent().map_or(Ok(()), |notes| fs::remove_dir(notes).or(Ok(())))
 }
 
 /// Ignored files go if they are to, or if there is more of them than a slot may keep.

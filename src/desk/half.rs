@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Desk;
 use crate::error::{OrFatal, Result};
 use crate::git::worktree::Worktree;
+use crate::paths::{inside, is_there};
 use crate::store::record::intents;
 
 /// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
@@ -74,16 +75,15 @@ pub fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
         .filter_map(|intent| intent.record.path("path").filter(|other| other != path))
         .filter_map(|other| Some(other.file_name()?.to_str()?.to_owned()))
         .collect();
-    for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
-        let admin = entry.path();
-        let admin_name = entry.file_name().to_string_lossy().into_owned();
+    for admin in inside(&root)? {
+        let admin_name = admin.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let numbered = |name: &str| {
             admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
         };
         let ours = numbered(name) && !at_work.iter().any(|name| numbered(name));
         let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
         let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
-        if ours && (initializing || bare) && !admin.join("gitdir").exists() {
+        if ours && (initializing || bare) && !is_there(&admin.join("gitdir"))? {
             fs::remove_dir_all(&admin).or_fatal(|| format!("could not remove '{}'", admin.display()))?;
         }
     }

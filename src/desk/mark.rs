@@ -12,6 +12,7 @@ use gix::ObjectId;
 
 use crate::error::{OrFatal, Result};
 use crate::git::worktree::Worktree;
+use crate::paths::read_if_there;
 use crate::store::record::Record;
 
 const NAME: &str = "git-pool";
@@ -65,9 +66,21 @@ pub fn remove(git_dir: &Path) -> Result<()> {
     }
 }
 
-/// The mark of the worktree with this administrative directory, if it has one.
+/// The mark of the worktree with this administrative directory, if it has one that can be read.
 pub fn read(git_dir: &Path) -> Option<Mark> {
-    let record = Record::from_bytes(&fs::read(git_dir.join(NAME)).ok()?).ok()?;
+    look(git_dir).ok().flatten()
+}
+
+/// The mark of the worktree with this administrative directory, if it has one.
+///
+/// # Errors
+/// If it can't be read.
+pub fn look(git_dir: &Path) -> Result<Option<Mark>> {
+    Ok(read_if_there(&git_dir.join(NAME))?.and_then(|bytes| parse(&bytes)))
+}
+
+fn parse(bytes: &[u8]) -> Option<Mark> {
+    let record = Record::from_bytes(bytes).ok()?;
     let text = |key: &str| record.text(key).filter(|t| !t.is_empty());
     Some(Mark {
         slot: text("slot")?,

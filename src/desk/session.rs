@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::pid::Identity;
 use crate::error::{Failure, OrFatal, Result};
-use crate::paths::path_bytes;
+use crate::paths::{inside, path_bytes};
 use crate::store::atomic;
 use crate::store::record::Record;
 
@@ -249,7 +249,7 @@ pub fn last(state_dir: &Path, task: &str) -> Result<Option<Session>> {
         return Ok(Some(session));
     }
     let dir = dir(state_dir, task);
-    let ended = match numbers(&dir).last() {
+    let ended = match numbers(&dir)?.last() {
         Some(number) => read(&dir.join(format!("{number}.session")))?,
         None => None,
     };
@@ -270,12 +270,11 @@ pub fn ended(state_dir: &Path, task: &str, number: u64) -> Result<Option<Session
 pub const UNSEEN: Ended = Ended { at: None, how: How::Unknown, left: 0, lost: 0 };
 
 /// The sessions that have ended, in order.
-fn numbers(dir: &Path) -> Vec<u64> {
-    let names = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.file_name());
-    let mut all: Vec<u64> =
-        names.filter_map(|n| n.to_str()?.strip_suffix(".session")?.parse().ok()).collect();
+fn numbers(dir: &Path) -> Result<Vec<u64>> {
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_suffix(".session")?.parse().ok();
+    let mut all: Vec<u64> = inside(dir)?.iter().filter_map(number).collect();
     all.sort_unstable();
-    all
+    Ok(all)
 }
 
 /// The sessions that run in the repository.
@@ -283,10 +282,10 @@ fn numbers(dir: &Path) -> Vec<u64> {
 /// # Errors
 /// If a record can't be read.
 pub fn all_running(state_dir: &Path) -> Result<Vec<Session>> {
-    let tasks = fs::read_dir(state_dir.join("sessions")).into_iter().flatten().flatten();
     let mut found = Vec::new();
-    for task in tasks {
-        found.extend(running(state_dir, &task.file_name().to_string_lossy())?);
+    for dir in inside(&state_dir.join("sessions"))? {
+        let task = dir.file_name().unwrap_or_default().to_string_lossy();
+        found.extend(running(state_dir, &task)?);
     }
     Ok(found)
 }
@@ -334,14 +333,14 @@ fn is_locked(dir: &Path) -> Result<bool> {
 /// # Errors
 /// If the file system refuses.
 pub fn next_number(dir: &Path, keep: usize) -> Result<u64> {
-    let past = numbers(dir);
+    let past = numbers(dir)?;
     if let Some(session) = noted(dir)? {
         match past.contains(&session.number) {
             true => forget_running(dir)?,
             false => put_ended(dir, &Session { ended: Some(UNSEEN), ..session })?,
         }
     }
-    let past = numbers(dir);
+    let past = numbers(dir)?;
     let old: Vec<u64> = past.iter().rev().skip(keep).copied().collect();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -30,6 +30,7 @@ use gix::bstr::{BString, ByteSlice};
 
 use crate::context::Context;
 use crate::error::{Failure, OrFatal, Result};
+use crate::paths::is_no_place;
 use process::{Cmd, Git};
 
 /// The repository that a command works on, seen from where the user is.
@@ -149,7 +150,7 @@ impl Repo {
         };
         match look() {
             // What has no number comes not from the system: it is no regular file, or far too long.
-            Err(e) if worktree::is_no_place(&e) || e.raw_os_error().is_none() => Ok(false),
+            Err(e) if is_no_place(&e) || e.raw_os_error().is_none() => Ok(false),
             looked => looked,
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::worktree::{self, Worktree};
 use crate::error::{OrFatal, Result};
+use crate::paths::is_no_place;
 
 /// The directory whose `.git` leads to the administrative directory of a worktree: `first`, or one right inside
 /// one of `places`.
@@ -44,7 +45,7 @@ pub fn search(
 fn inside(place: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(place).and_then(|entries| entries.map(|e| Ok(e?.path())).collect());
     match entries {
-        Err(e) if worktree::is_no_place(&e) || is_of_others(&e, place) => Ok(Vec::new()),
+        Err(e) if is_no_place(&e) || is_of_others(&e, place) => Ok(Vec::new()),
         entries => entries,
     }
 }

@@ -33,6 +33,7 @@ mod place;
 mod put;
 mod raw;
 mod restore;
+mod since;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ mod tests;
 pub use bring::bring;
 pub use look::{Look, is_same};
 pub use restore::{restore_into, texts_of};
+pub use since::{files_of, holds_ignored, written_since};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use gix::bstr::ByteSlice;
 use super::{Repo, parse_id};
 use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
-use crate::paths::path_from;
+use crate::paths::{inside, is_no_place, path_from, read_if_there};
 
 /// The name of the file in a worktree's administrative directory that holds its task's name.
 const TASK_MARK: &str = "git-task";
@@ -189,14 +189,8 @@ impl Repo {
             });
         }
         let root = self.common_dir().join("worktrees");
-        let mut names = match std::fs::read_dir(&root) {
-            Ok(entries) => entries.filter_map(|e| Some(e.ok()?.file_name())).collect(),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", root.display())),
-        };
-        names.sort();
-        for name in names {
-            all.extend(read_worktree(&root.join(name))?);
+        for git_dir in inside(&root)? {
+            all.extend(read_worktree(&git_dir)?);
         }
         if !self.has_files_backend() {
             self.heads_through_git(&mut all)?;
@@ -257,17 +251,6 @@ fn listed(output: &[u8]) -> Result<Vec<(PathBuf, Head)>> {
     Ok(all)
 }
 
-/// What a file holds, if there is one. That it can't be read doesn't mean that there is none: a worktree must
-/// not be taken for gone, or for unlocked, by mistake.
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if matches!(e.kind(), NotFound | NotADirectory | IsADirectory) => Ok(None),
-        Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
-    }
-}
-
 /// A worktree from its administrative directory; none if that is half made.
 fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
     let Some(gitdir) = read_if_there(&git_dir.join("gitdir"))? else { return Ok(None) };
@@ -290,7 +273,7 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
     let replaced = replaced || missing && is_other();
     let locked = read_if_there(&git_dir.join("locked"))?;
     Ok(Some(Worktree {
-        head: read_head(git_dir),
+        head: look_at_head(git_dir)?,
         missing,
         replaced,
         locked: locked
@@ -335,13 +318,6 @@ pub fn leads_to(dot_git: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
-/// Whether an error says that there is nothing of a name, and not that it can't be looked at.
-pub fn is_no_place(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
-        || error.raw_os_error() == Some(libc::ELOOP)
-}
-
 /// A file where a directory should be leaves no place either.
 fn is_missing(path: &Path) -> bool {
     std::fs::metadata(path).is_err_and(|error| is_no_place(&error))
@@ -353,11 +329,16 @@ fn canonical(path: &Path) -> PathBuf {
 
 /// What the HEAD of a worktree says now.
 pub fn read_head(git_dir: &Path) -> Head {
-    let Ok(bytes) = std::fs::read(git_dir.join("HEAD")) else { return Head::Unknown };
-    match bytes.trim().strip_prefix(b"ref:") {
+    look_at_head(git_dir).unwrap_or(Head::Unknown)
+}
+
+/// As [`read_head`]. A HEAD that can't be read must not be taken for one that leads elsewhere.
+fn look_at_head(git_dir: &Path) -> Result<Head> {
+    let Some(bytes) = read_if_there(&git_dir.join("HEAD"))? else { return Ok(Head::Unknown) };
+    Ok(match bytes.trim().strip_prefix(b"ref:") {
         Some(name) => Head::Branch(name.trim().to_str_lossy().into_owned()),
         None => ObjectId::from_hex(bytes.trim()).map_or(Head::Unknown, Head::Detached),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! whoever takes the target's lock next sees by it that the lock is a leftover.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::worktree::Worktree;
-use crate::paths::{path_bytes, path_from};
+use crate::paths::{inside, is_no_place, path_bytes, path_from};
 
 /// The names of our files begin with this.
 const MARK: &str = "holding-";
@@ -98,28 +98,31 @@ impl Drop for Holder {
 
 /// The locks that killed integrations of this target have left. Its lock is held, by us.
 pub fn left(dir: &Path) -> Vec<PathBuf> {
-    let marks = fs::read_dir(dir).into_iter().flatten().flatten();
-    let marks = marks.filter(|entry| entry.file_name().to_string_lossy().starts_with(MARK));
-    marks.filter_map(|entry| lock_of(&entry.path())).collect()
+    marks(dir).into_iter().filter_map(|mark| lock_of(&mark).ok().flatten()).collect()
 }
 
 /// The lock that a mark tells of, if it is ours and still there.
-fn lock_of(mark: &Path) -> Option<PathBuf> {
-    let (bytes, ours) = (fs::read(mark).ok()?, fs::symlink_metadata(mark).ok()?);
+fn lock_of(mark: &Path) -> io::Result<Option<PathBuf>> {
+    let (bytes, ours) = (fs::read(mark)?, fs::symlink_metadata(mark)?);
     let lock = path_from(&bytes);
-    let theirs = fs::symlink_metadata(&lock).ok()?;
-    (theirs.ino() == ours.ino() && theirs.dev() == ours.dev()).then_some(lock)
+    match fs::symlink_metadata(&lock) {
+        Ok(theirs) => Ok((theirs.ino() == ours.ino() && theirs.dev() == ours.dev()).then_some(lock)),
+        Err(e) if is_no_place(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn marks(dir: &Path) -> Vec<PathBuf> {
+    let is_mark = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(MARK));
+    inside(dir).unwrap_or_default().into_iter().filter(is_mark).collect()
 }
 
 /// Frees what killed integrations of this target have locked. The target's lock is held, by us, and by every git
 /// that they have left: so nobody is using it.
 pub fn sweep(dir: &Path) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(MARK) {
-            continue;
-        }
-        let mark = entry.path();
-        if lock_of(&mark).is_none_or(|lock| fs::remove_file(&lock).is_ok()) {
+    for mark in marks(dir) {
+        let is_free = lock_of(&mark).is_ok_and(|lock| lock.is_none_or(|lock| fs::remove_file(&lock).is_ok()));
+        if is_free {
             // The next one tries again.
             let _ = fs::remove_file(&mark);
         }

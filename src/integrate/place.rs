@@ -6,9 +6,10 @@
 use std::path::PathBuf;
 
 use crate::desk::Desk;
-use crate::error::{Failure, OrFatal, Result};
+use crate::error::{Failure, Result};
 use crate::git::Repo;
 use crate::git::refs::short_name;
+use crate::paths::{inside, is_there};
 use crate::store::lock::FileLock;
 
 /// The directory of all integrations, below our own.
@@ -38,7 +39,13 @@ impl Place {
     /// # Errors
     /// If the directory can't be read.
     pub fn in_progress(repo: &Repo) -> Result<Vec<Self>> {
-        Ok(Self::all(repo)?.into_iter().filter(|place| place.journal().exists()).collect())
+        let mut found = Vec::new();
+        for place in Self::all(repo)? {
+            if is_there(&place.journal())? {
+                found.push(place);
+            }
+        }
+        Ok(found)
     }
 
     /// Those that there ever were, by name.
@@ -47,14 +54,9 @@ impl Place {
     /// If the directory can't be read.
     pub fn all(repo: &Repo) -> Result<Vec<Self>> {
         let dir = repo.state_dir().join(DIR);
-        let entries = match std::fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", dir.display())),
-        };
-        let names = entries.flatten().filter(|e| e.path().is_dir());
+        let names = inside(&dir)?.into_iter().filter(|path| path.is_dir());
         let mut all: Vec<Self> = names
-            .filter_map(|e| branch_name(&e.file_name().to_string_lossy()))
+            .filter_map(|path| branch_name(&path.file_name()?.to_string_lossy()))
             .map(|name| Self::of(repo, &format!("refs/heads/{name}")))
             .collect();
         all.sort_by(|a, b| a.target.cmp(&b.target));

@@ -25,7 +25,7 @@ use crate::error::{OrFatal, Result};
 use crate::git::Repo;
 use crate::git::process::{Cmd, Git};
 use crate::interrupt;
-use crate::paths::path_from;
+use crate::paths::{inside, path_from};
 
 /// The directory of all this in the administrative directory of the private worktree.
 const DIR: &str = "integrate-thin";
@@ -163,8 +163,6 @@ fn is_unseen(repo: &Repo, how: &How) -> bool {
 }
 
 fn has_no_hook(dir: &Path) -> bool {
-    let mut entries = fs::read_dir(dir).into_iter().flatten();
-    entries.all(|entry| {
-        entry.is_ok_and(|entry| entry.path().extension().is_some_and(|extension| extension == "sample"))
-    })
+    let is_sample = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "sample");
+    inside(dir).is_ok_and(|all| all.iter().all(is_sample))
 }

@@ -17,7 +17,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git, retry};
 use crate::git::worktree::{Head, Worktree, operation_in};
 use crate::git::{Repo, parse_id};
-use crate::paths::{normalise, path_bytes, path_from};
+use crate::paths::{inside, normalise, path_bytes, path_from, read_if_there};
 use crate::store::atomic;
 use crate::store::lock::FileLock;
 
@@ -134,12 +134,10 @@ impl<'a> Workshop<'a> {
 }
 
 fn remove_locks_in(dir: &Path) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+    for path in inside(dir)? {
+        let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
         // Submodules are repositories of their own, and their commands may be anybody's.
-        if is_dir && entry.file_name() != "modules" {
+        if is_dir && !path.ends_with("modules") {
             remove_locks_in(&path)?;
         } else if !is_dir && path.extension().is_some_and(|e| e == "lock") {
             std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
@@ -166,7 +164,7 @@ pub fn target_of(worktree: &Worktree) -> Option<String> {
 /// Makes it. Where it is to be is written first, so that what a killed process left there is known as ours.
 fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
     let record = place.dir.join(RECORD);
-    if let Ok(bytes) = std::fs::read(&record) {
+    if let Some(bytes) = read_if_there(&record)? {
         clear(desk, place, &path_from(&bytes))?;
     }
     let path = free_path(desk, place)?;

@@ -29,19 +29,24 @@ pub fn back_to(desk: &Desk<'_>, slot: &str, path: &Path, from: ObjectId, to: Obj
 }
 
 fn renew(desk: &Desk<'_>, slot: &str, worktree: &Worktree, from: ObjectId, to: ObjectId) -> Result<()> {
-    let mut seen = snapshot::files(desk.repo, worktree)?;
+    let seen = snapshot::files(desk.repo, worktree)?;
     let stands = [from, to].map(Head::Detached).contains(&worktree.head);
     let is_ours = stands && worktree.operation().is_none() && clean::is_only_checkout(desk, worktree, to)?;
     let has_work = || -> Result<bool> {
         Ok(!clean::is_referred_to(desk, worktree)? || clean::require(desk, worktree, Some(from)).is_err())
     };
-    if !is_ours && has_work()? {
-        let keep::Put { name, seen: kept } = keep::keep(desk, slot, worktree)?;
-        seen = kept.unwrap_or(seen);
+    if is_ours || !has_work()? {
+        let options = clean::Options { seen: Some(seen), ..clean::Options::default() };
+        clean::clean(desk, worktree, from, options)?;
+    } else {
+        let kept = keep::keep(desk, slot, worktree)?;
         let shown = worktree.path.display();
-        desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {name}'"));
+        desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {}'", kept.name));
+        let held = clean::Held { snapshot: kept.commit, all: true };
+        if let Some(written) = clean::leave(desk, worktree, from, held, clean::Options::default(), || Ok(()))?
+        {
+            return Err(clean::busy(worktree, &written));
+        }
     }
-    let options = clean::Options { seen: Some(seen), ..clean::Options::default() };
-    clean::clean(desk, worktree, from, options)?;
     mark::put(worktree, slot, from, desk.context.now())
 }

@@ -7,26 +7,24 @@ use crate::desk::{Desk, clean, copy};
 use crate::error::{Failure, Result};
 use crate::git::process::retry;
 use crate::git::refs::short_name;
-use crate::git::snapshot::{self, Look};
 use crate::git::worktree::{Head, Worktree};
 use crate::store::config;
 use crate::store::record::Record;
 use crate::store::trash::{self, Kept, Removal};
 
 /// What was put into the trash.
-#[derive(Clone, Debug)]
-pub struct Put {
+pub struct InTrash {
     /// The name that `git task restore` knows it by.
     pub name: String,
-    /// The tree of its files, if it is there: what is not in it came later.
-    pub seen: Option<ObjectId>,
+    /// The snapshot.
+    pub commit: ObjectId,
 }
 
 /// Puts what is in the worktree into the trash.
 ///
 /// # Errors
 /// If it can't be kept: then nothing must be taken away.
-pub fn keep(desk: &Desk<'_>, slot: &str, worktree: &Worktree) -> Result<Put> {
+pub fn keep(desk: &Desk<'_>, slot: &str, worktree: &Worktree) -> Result<InTrash> {
     let name = free_name(desk, slot)?;
     let follows = match base(desk).ok().and_then(|b| b.branch) {
         Some(full) => short_name(&full).to_owned(),
@@ -63,27 +61,12 @@ pub fn keep(desk: &Desk<'_>, slot: &str, worktree: &Worktree) -> Result<Put> {
         kept: &kept,
         now,
     };
-    let limit = desk.settings.lock_timeout;
-    let first = retry(limit, || trash::keep(desk.repo, &removal))?;
-    let look = inside_refused(desk, slot, first)?;
-    if worktree.missing || !worktree.path.exists() {
-        return Ok(Put { name, seen: None });
-    }
-    let seen = snapshot::files(desk.repo, worktree)?;
-    if let Some(more) = retry(limit, || trash::keep_if_changed(desk.repo, &removal, look.as_ref()))? {
-        inside_refused(desk, slot, more)?;
-    }
-    Ok(Put { name, seen: Some(seen) })
-}
-
-/// What was seen, if all of it is in the trash.
-fn inside_refused(desk: &Desk<'_>, slot: &str, kept: Kept) -> Result<Option<Look>> {
-    match kept {
-        Kept::InTrash { lost, look, .. } => {
+    match retry(desk.settings.lock_timeout, || trash::keep(desk.repo, &removal))? {
+        Kept::InTrash { entry, lost, .. } => {
             for name in lost {
                 desk.observer.warn(&format!("not kept: '{}' is not a file", name.display()));
             }
-            Ok(look)
+            Ok(InTrash { name, commit: entry.commit })
         }
         Kept::NeedsDirectory(inside) => {
             let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();

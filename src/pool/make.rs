@@ -18,7 +18,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::retry;
 use crate::git::switch::worktree_at;
 use crate::interrupt;
-use crate::paths::{normalise, path_bytes};
+use crate::paths::{is_free, normalise, path_bytes};
 use crate::store::record::{Intent, Record, intents};
 
 /// A slot that is going to be made.
@@ -112,10 +112,6 @@ fn planned_path(desk: &Desk<'_>, name: &str) -> Result<PathBuf> {
     let path =
         template::expand(format, &values).map_err(|e| e.context("bad value of 'pool.worktreeFormat'"))?;
     Ok(normalise(&desk.repo.home().join(path)))
-}
-
-fn is_free(path: &Path) -> bool {
-    fs::read_dir(path).map_or(fs::symlink_metadata(path).is_err(), |mut all| all.next().is_none())
 }
 
 /// What a thread says that makes slots.
@@ -266,7 +262,7 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
         }
         clean::require(desk, &worktree, Some(planned.base))?;
         // They come again, as they are then, at each claim.
-        clean::remove_copies(desk, &worktree, None)?;
+        clean::remove_copies(desk, &worktree)?;
     }
     mark::put(&worktree, &planned.name, planned.base, desk.context.now())
 }

@@ -82,59 +82,71 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     let intent = Intent::write(&state_dir, &held, &intent_name(name), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Giving back slot {name}"));
-    let (seen, kept) = match intent.during(|| preserve(desk, name, &worktree, options.force)) {
-        Ok(preserved) => preserved,
-        // Nothing has been changed yet: its holder has it as before.
-        Err(failure) => {
-            intent.done()?;
-            return Err(failure);
-        }
-    };
-    let cleaning = clean::Options { seen, scrub: options.scrub, task: None };
-    let done = intent.during(|| carry_out(desk, name, &worktree, to, cleaning));
+    // Before anything is taken away, its holder has it as before.
+    let mut begun = false;
+    let done = intent.during(|| empty(desk, name, &worktree, to, options, &mut begun));
     drop(step);
-    done?;
-    intent.done()?;
-    Ok(kept)
+    match done {
+        Err(failure) if begun => Err(failure),
+        done => {
+            intent.done()?;
+            done
+        }
+    }
 }
 
-/// Keeps what would go. The files that may go if there was work that would have been refused without force, and the
-/// name by which what was kept can be restored.
-fn preserve(
-    desk: &Desk<'_>,
-    name: &str,
-    worktree: &Worktree,
-    force: bool,
-) -> Result<(Option<ObjectId>, Option<String>)> {
-    let known = mark::read(&worktree.git_dir).map(|m| m.head);
-    // With nothing in it there is nothing to keep, forced or not.
-    let has_work = force && clean::require(desk, worktree, known).is_err();
-    let put = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
-        true => Some(keep::keep(desk, name, worktree)?),
-        false => None,
-    };
-    crate::interrupt::check()?;
-    Ok(match put {
-        Some(put) => (put.seen.filter(|_| has_work), Some(put.name)),
-        None => (None, None),
-    })
-}
-
-fn carry_out(
+/// Gives the name by which what was kept can be restored, if there was something.
+fn empty(
     desk: &Desk<'_>,
     name: &str,
     worktree: &Worktree,
     to: ObjectId,
-    cleaning: clean::Options<'_>,
-) -> Result<()> {
-    clean::clean(desk, worktree, to, cleaning)?;
+    options: Options<'_>,
+    begun: &mut bool,
+) -> Result<Option<String>> {
+    let known = mark::read(&worktree.git_dir).map(|m| m.head);
+    // With nothing in it there is nothing to keep, forced or not.
+    let has_work = options.force && clean::require(desk, worktree, known).is_err();
+    let cleaning = clean::Options { scrub: options.scrub, ..clean::Options::default() };
+    let kept = match has_work || !clean::worth_keeping(desk, worktree, None)?.is_empty() {
+        true => Some(leave(desk, name, worktree, to, (has_work, cleaning), begun)?),
+        false => {
+            crate::interrupt::check()?;
+            *begun = true;
+            clean::clean(desk, worktree, to, cleaning)?;
+            None
+        }
+    };
     mark::put(worktree, name, to, desk.context.now())?;
-    forget(desk, name)
+    let held = desk.lock()?;
+    desk.edit(&held, |file| take_back(file, name))?;
+    Ok(kept)
 }
 
-fn forget(desk: &Desk<'_>, name: &str) -> Result<()> {
-    let held = desk.lock()?;
-    desk.edit(&held, |file| take_back(file, name))
+fn leave(
+    desk: &Desk<'_>,
+    name: &str,
+    worktree: &Worktree,
+    to: ObjectId,
+    (has_work, cleaning): (bool, clean::Options<'_>),
+    begun: &mut bool,
+) -> Result<String> {
+    for attempt in 1.. {
+        let kept = keep::keep(desk, name, worktree)?;
+        crate::interrupt::check()?;
+        *begun = true;
+        let held = clean::Held { snapshot: kept.commit, all: has_work };
+        match clean::leave(desk, worktree, to, held, cleaning, || Ok(()))? {
+            None => return Ok(kept.name),
+            Some(written) => {
+                *begun = false;
+                if attempt == clean::ATTEMPTS {
+                    return Err(clean::busy(worktree, &written));
+                }
+            }
+        }
+    }
+    unreachable!("it returns at the last attempt")
 }
 
 /// Settles a release that was cut off: what is in the slot is kept if it isn't ours, and the slot is given back,

@@ -138,8 +138,13 @@ fn out_of_place(
     dry_run: bool,
 ) -> Result<Option<String>> {
     let name = &slot.name;
-    let is_its = |w: &&Worktree| mark::read(&w.git_dir).is_some_and(|m| m.slot == *name);
-    let known = worktrees.iter().filter(|w| !w.is_main).find(|w| is_its(w) || w.path == slot.path);
+    let mut known = None;
+    for worktree in worktrees.iter().filter(|w| !w.is_main) {
+        if worktree.path == slot.path || mark::look(&worktree.git_dir)?.is_some_and(|m| m.slot == *name) {
+            known = Some(worktree);
+            break;
+        }
+    }
     let moved = match known {
         Some(worktree) if !worktree.missing => Some(worktree.path.clone()),
         Some(worktree) => {

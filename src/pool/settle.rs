@@ -6,6 +6,7 @@ use crate::desk::Desk;
 use crate::desk::slot::is_of_pool;
 use crate::error::Result;
 use crate::git::parse_id;
+use crate::paths::inside;
 use crate::store::lock::StateLock;
 use crate::store::record::{Found, intents};
 
@@ -17,7 +18,7 @@ pub fn settle_all(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<String>> {
     let state_dir = desk.repo.state_dir();
     let dir = state_dir.join("intents");
     // Most of the time there is nothing, and no lock is needed to see that.
-    if std::fs::read_dir(&dir).map_or(true, |mut all| all.next().is_none()) {
+    if inside(&dir)?.is_empty() {
         return Ok(Vec::new());
     }
     let held = match dry_run {

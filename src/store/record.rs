@@ -16,7 +16,7 @@ use super::atomic::sync_dir;
 use super::lock::StateLock;
 use crate::error::{OrFatal, Result};
 use crate::git::process::keeping_open;
-use crate::paths::path_from;
+use crate::paths::{inside, is_no_place, path_from};
 
 /// What one intent says: its kind (`add`, `rm`, …) and named values; a name may come several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,16 +178,14 @@ impl Found {
 /// If the directory can't be read.
 pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
     let dir = state_dir.join("intents");
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", dir.display())),
-    };
     let mut found = Vec::new();
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
+    for path in inside(&dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // One that is gone meanwhile is done; a hidden one was never finished and says nothing.
-        let Ok(mut file) = File::open(entry.path()) else { continue };
+        let mut file = match File::open(&path) {
+            Err(e) if is_no_place(&e) => continue,
+            opened => opened.or_fatal(|| format!("could not read '{}'", path.display()))?,
+        };
         let abandoned = match file.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => false,
@@ -199,21 +197,14 @@ pub fn intents(state_dir: &Path, _held: &StateLock) -> Result<Vec<Found>> {
         }
         if name.starts_with('.') {
             if abandoned {
-                let _ = fs::remove_file(entry.path());
+                let _ = fs::remove_file(&path);
             }
             continue;
         }
         let mut bytes = Vec::new();
-        let _ = file.read_to_end(&mut bytes);
-        found.push(Found {
-            record: Record::from_bytes(&bytes)?,
-            name,
-            abandoned,
-            path: entry.path(),
-            claimed: file,
-        });
+        file.read_to_end(&mut bytes).or_fatal(|| format!("could not read '{}'", path.display()))?;
+        found.push(Found { record: Record::from_bytes(&bytes)?, name, abandoned, path, claimed: file });
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 

@@ -8,10 +8,10 @@ use gix::bstr::{BString, ByteSlice};
 
 use super::record::Tasks;
 use super::{Desk, Slug, Task, notes, place};
-use crate::desk::mark;
+use crate::desk::{clean, mark};
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::{Git, retry};
-use crate::git::snapshot::{self, Look};
+use crate::git::process::Git;
+use crate::git::snapshot::Look;
 use crate::git::worktree::{self, Head, Worktree};
 use crate::store::record::Record;
 use crate::store::trash::{self, Kept, Removal, path_value};
@@ -19,8 +19,13 @@ use crate::store::trash::{self, Kept, Removal, path_value};
 /// How something was put into the trash.
 #[derive(Debug)]
 pub enum Put {
-    /// As objects. What was seen, for [`keep_changes`].
-    Objects(Option<Look>),
+    /// As objects.
+    Objects {
+        /// The snapshot.
+        held: ObjectId,
+        /// What was seen, for [`keep_changes`].
+        look: Option<Look>,
+    },
     /// The directory itself had to be kept, because repositories inside it hold work of their own.
     Directory,
 }
@@ -61,11 +66,11 @@ pub fn keep(
     };
     let inside = match trash::keep(desk.repo, &removal)? {
         Kept::NeedsDirectory(inside) => inside,
-        Kept::InTrash { lost, look, .. } => {
+        Kept::InTrash { entry, lost, look } => {
             for name in lost {
                 desk.observer.warn(&format!("not kept: '{}' is not a file", name.display()));
             }
-            return Ok(Put::Objects(look));
+            return Ok(Put::Objects { held: entry.commit, look });
         }
     };
     let Some(worktree) = worktree else {
@@ -137,30 +142,11 @@ pub fn keep_changes(
     }
 }
 
-/// As [`keep_changes`] for a worktree that stays where it is. Gives the tree of its files: what is in it is in the
-/// trash, and what isn't came later.
-///
-/// # Errors
-/// If something can't be preserved: then nothing must be taken away.
-pub fn keep_what_came(
-    desk: &Desk<'_>,
-    task: &Task,
-    worktree: &Worktree,
-    first: Option<&Look>,
-    kept: &[PathBuf],
-) -> Result<ObjectId> {
-    let seen = snapshot::files(desk.repo, worktree)?;
-    let note = notes::read(&worktree.path, &task.slug).unwrap_or_default();
-    let again = || keep_changes(desk, task, Some(worktree), (&worktree.path, first), kept, note.as_deref());
-    retry(desk.settings.lock_timeout, again)?;
-    Ok(seen)
-}
-
 /// What is left of a worktree whose directory is gone, or that was never finished.
 ///
 /// # Errors
 /// If it can't be preserved.
-pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> Result<()> {
+pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> Result<Put> {
     let tasks = Tasks::read(desk.repo)?;
     let task = match tasks.find(slug.as_str()) {
         Some(task) => task.clone(),
@@ -169,7 +155,12 @@ pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> R
             Task::new(slug.clone(), super::Branch::Own(crate::git::refs::short_name(&name).to_owned()))
         }
     };
-    keep(desk, &task, Some(worktree), &[], None).map(drop)
+    let (mut kept, mut note) = (Vec::new(), None);
+    if worktree.is_readable() {
+        kept = clean::worth_keeping(desk, worktree, Some(slug.as_str()))?;
+        note = notes::read(&worktree.path, slug).unwrap_or_default();
+    }
+    keep(desk, &task, Some(worktree), &kept, note.as_deref())
 }
 
 /// The metadata as a record.
@@ -276,7 +267,12 @@ pub fn park_again(desk: &Desk<'_>, slug: &Slug, path: &Path, aside: &Path) -> Re
 
 /// The worktree whose files are in `dir`, wherever git believes them to be.
 fn worktree_in(desk: &Desk<'_>, dir: &Path) -> Result<Option<Worktree>> {
-    let Some(git_dir) = worktree::target_of(&dir.join(".git")) else { return Ok(None) };
+    let leads_to = worktree::leads_to(&dir.join(".git"));
+    let Some(git_dir) =
+        leads_to.or_fatal(|| format!("could not look for a worktree in '{}'", dir.display()))?
+    else {
+        return Ok(None);
+    };
     Ok(desk.repo.worktrees()?.into_iter().find(|w| !w.is_main && w.git_dir == git_dir))
 }
 

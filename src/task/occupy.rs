@@ -2,10 +2,11 @@
 
 use gix::ObjectId;
 
-use super::{Desk, Slug, keep, notes};
+use super::keep::{self, Put};
+use super::{Desk, Slug, Task, notes};
 use crate::desk::clean::{self, is_only_checkout, is_referred_to, remove_locks};
-use crate::desk::mark;
 use crate::desk::slot::Seat;
+use crate::desk::{copy, mark};
 use crate::error::{Kind, Result};
 use crate::git::process::retry;
 use crate::git::refs::short_name;
@@ -80,13 +81,13 @@ pub fn rise(desk: &Desk<'_>, slug: &Slug, path: &std::path::Path, half: &HalfSea
     let touched = elsewhere
         || !is_only_checkout(desk, &worktree, half.to)?
             && snapshot::differs_from(desk.repo, &worktree, half.to, notes)?;
-    if touched {
-        keep::keep_what_is_left(desk, slug, &worktree)?;
-        let shown = worktree.path.display();
-        desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {slug}'"));
+    if !touched {
+        return empty(desk, slug, &worktree, &half.slot, half.from, seen).map(|()| true);
     }
-    empty(desk, slug, &worktree, &half.slot, half.from, seen)?;
-    Ok(true)
+    let kept = keep::keep_what_is_left(desk, slug, &worktree)?;
+    let shown = worktree.path.display();
+    desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {slug}'"));
+    empty_held(desk, slug, &worktree, (&half.slot, half.from), &kept)
 }
 
 /// Makes a slot's worktree new again, all that was `seen` in it being kept elsewhere.
@@ -105,6 +106,77 @@ pub fn empty(
     clean::clean(desk, worktree, to, options)?;
     worktree.unmark()?;
     mark::put(worktree, slot, to, desk.context.now())
+}
+
+/// How a task has left its slot.
+#[derive(Debug)]
+pub struct Left {
+    /// Its directory was moved aside as it is, and is no slot any more.
+    pub parked: bool,
+    /// The note that it had.
+    pub note: Option<Vec<u8>>,
+}
+
+/// Puts what is in the slot of a task into the trash and makes its worktree new again; without work in it only what
+/// is ignored. Before the note goes it is given to `archive`.
+///
+/// # Errors
+/// If something can't be kept, or somebody keeps writing there: then nothing was taken away. If git or the file
+/// system refuses.
+pub fn leave(
+    desk: &Desk<'_>,
+    task: &Task,
+    worktree: &Worktree,
+    (slot, to): (&str, ObjectId),
+    (has_work, cleaning): (bool, clean::Options<'_>),
+    archive: impl Fn(Option<&[u8]>) -> Result<()>,
+) -> Result<Left> {
+    for attempt in 1.. {
+        let note = notes::read(&worktree.path, &task.slug).unwrap_or_default();
+        let mut kept = clean::worth_keeping(desk, worktree, Some(task.slug.as_str()))?;
+        if has_work {
+            kept.extend(copy::matching(desk, &worktree.path, true)?);
+            kept.sort();
+            kept.dedup();
+        }
+        let keep = || keep::keep(desk, task, Some(worktree), &kept, note.as_deref());
+        let Put::Objects { held, .. } = retry(desk.settings.lock_timeout, keep)? else {
+            archive(note.as_deref())?;
+            return Ok(Left { parked: true, note });
+        };
+        crate::interrupt::check()?;
+        let held = clean::Held { snapshot: held, all: has_work };
+        match clean::leave(desk, worktree, to, held, cleaning, || archive(note.as_deref()))? {
+            None => {
+                worktree.unmark()?;
+                mark::put(worktree, slot, to, desk.context.now())?;
+                return Ok(Left { parked: false, note });
+            }
+            Some(_) if attempt < clean::ATTEMPTS => {}
+            Some(name) => return Err(clean::busy(worktree, &name)),
+        }
+    }
+    unreachable!("it returns at the last attempt")
+}
+
+/// Empties a slot all of which was kept just now. False if somebody has written there since.
+fn empty_held(
+    desk: &Desk<'_>,
+    slug: &Slug,
+    worktree: &Worktree,
+    (slot, to): (&str, ObjectId),
+    put: &Put,
+) -> Result<bool> {
+    // Otherwise it was moved aside as it is.
+    let Put::Objects { held, .. } = *put else { return Ok(true) };
+    let held = clean::Held { snapshot: held, all: true };
+    let options = clean::Options { task: Some(slug.as_str()), ..clean::Options::default() };
+    if clean::leave(desk, worktree, to, held, options, || Ok(()))?.is_some() {
+        return Ok(false);
+    }
+    worktree.unmark()?;
+    mark::put(worktree, slot, to, desk.context.now())?;
+    Ok(true)
 }
 
 /// The same after it was cut off itself: what is not in `kept` is kept too, and `kept` stays what is restored
@@ -130,8 +202,9 @@ pub fn empty_again(
         || !is_only_checkout(desk, worktree, to)?
             && snapshot::differs_from(desk.repo, worktree, kept, notes)?;
     if is_more {
-        keep::keep_what_is_left(desk, slug, worktree)?;
+        let now = keep::keep_what_is_left(desk, slug, worktree)?;
         trash::file_again(desk.repo, slug.as_str(), kept)?;
+        return empty_held(desk, slug, worktree, (slot, to), &now);
     }
     match empty(desk, slug, worktree, slot, to, seen) {
         Err(failure) if failure.kind == Kind::Interrupted => Err(failure),

@@ -4,27 +4,28 @@
 //! once more, forget the worktree, archive the note, delete the branch where it was seen, write the metadata. The
 //! directory itself is deleted last, in the background.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::BString;
 
-use super::keep::Put;
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, keep, notes, occupy, place, refuse, sweep};
-use crate::desk::{copy, half, mark, session, slot};
-use crate::error::{Failure, OrFatal, Result};
+use super::{Desk, Slug, State, Task, keep, occupy, place, refuse, sweep};
+use crate::desk::{session, slot};
+use crate::error::{Failure, Result};
 use crate::git::landed::Landed;
 use crate::git::process::retry;
-use crate::git::refs::Old;
-use crate::git::snapshot::Look;
-use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
 use crate::paths::path_bytes;
 use crate::store::config;
-use crate::store::record::{Found, Intent, Record, intents};
+use crate::store::record::{Intent, Record, intents};
 use crate::store::trash;
+use steps::{Destination, aside_of, carry_out, has_moved};
+
+mod resume;
+mod steps;
+
+pub use resume::resume;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,276 +165,6 @@ fn landed(desk: &Desk<'_>, task: &Task, tip: Option<ObjectId>, worktrees: &[Work
         (Some(tip), _) if task.start == Some(tip) => Ok(Landed::Empty),
         _ => Ok(Landed::No),
     }
-}
-
-/// Beside the worktree, so that a rename is enough, and hidden. A process id comes again.
-fn aside_of(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let id = std::process::id();
-    let names = (1..).map(|n| path.with_file_name(format!(".{name}.removed-{id}-{n}")));
-    names.into_iter().find(|p| fs::symlink_metadata(p).is_err()).expect("one of the numbers is free")
-}
-
-/// Its name until it was looked at again. Afterwards git may have begun to forget the worktree, and there is
-/// nothing to compare with any more.
-fn unseen_of(aside: &Path) -> PathBuf {
-    let mut name = aside.file_name().unwrap_or_default().to_owned();
-    name.push("-unseen");
-    aside.with_file_name(name)
-}
-
-/// Whether a worktree was taken out of its place. Something else may be there by now: who is still at work in
-/// it makes its directories anew.
-fn has_moved(path: Option<&Path>, aside: Option<&Path>) -> bool {
-    aside.is_some_and(|a| a.exists() || unseen_of(a).exists()) || path.is_some_and(|p| !p.exists())
-}
-
-/// Where the directory goes.
-#[derive(Clone, Copy)]
-struct Destination<'a> {
-    /// Out of the way, to be deleted.
-    aside: Option<&'a Path>,
-    /// Back to the pool, at this commit.
-    slot: Option<(&'a str, ObjectId)>,
-}
-
-fn carry_out(
-    desk: &Desk<'_>,
-    task: &Task,
-    worktree: Option<&Worktree>,
-    to: Destination<'_>,
-    deletes: Option<ObjectId>,
-    becomes: State,
-) -> Result<Removed> {
-    let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
-    // What took its place is somebody else's.
-    let replaced = match worktree {
-        Some(worktree) => worktree.replaced,
-        None => place::clone_of(desk.repo, task)?.is_none(),
-    };
-    let present = path.as_deref().filter(|p| !replaced && p.exists());
-    let note = match present {
-        // A note that can't be read is no reason to keep the worktree; its bytes are in the snapshot.
-        Some(path) => notes::read(path, &task.slug).unwrap_or_default(),
-        None => None,
-    };
-    let step = desk.observer.step(&format!("Removing task '{}'", task.slug));
-    let kept = match present {
-        Some(path) => copy::matching(desk, path, true)?,
-        None => Vec::new(),
-    };
-    let seated = worktree.zip(to.slot).filter(|_| present.is_some());
-    let lost = match present {
-        // The ignored files of a slot stay.
-        Some(_) if seated.is_some() => Vec::new(),
-        Some(path) => {
-            copy::ignored(path)?.into_iter().filter(|name| !covered(name, &kept, &task.slug)).collect()
-        }
-        None => Vec::new(),
-    };
-    let put = retry(desk.settings.lock_timeout, || keep::keep(desk, task, worktree, &kept, note.as_deref()))?;
-    let (parked, look) = match put {
-        Put::Directory => (true, None),
-        Put::Objects(look) => (false, look),
-    };
-    drop(step);
-    crate::interrupt::check()?;
-    if let (Some((worktree, (slot, to))), false) = (seated, parked) {
-        let seen = keep::keep_what_came(desk, task, worktree, look.as_ref(), &kept)?;
-        occupy::empty(desk, &task.slug, worktree, slot, to, seen)?;
-    }
-    if let (Some(path), Some(aside), false) = (present, to.aside, parked) {
-        let unseen = unseen_of(aside);
-        worktree.map_or(Ok(()), Worktree::hold)?;
-        if let Err(e) = fs::rename(path, &unseen) {
-            worktree.map_or(Ok(()), Worktree::let_go)?;
-            return Err(e).or_fatal(|| format!("could not move '{}' aside", path.display()));
-        }
-        look_again(desk, task, worktree, path, (aside, look.as_ref()))?;
-    }
-    let task = forget(
-        desk,
-        task,
-        worktree.filter(|_| !parked && seated.is_none()).map(|w| w.path.as_path()),
-        deletes,
-        becomes,
-        note.as_deref(),
-    )?;
-    Ok(Removed { task, lost, path, head: None })
-}
-
-/// What somebody wrote while the worktree was being preserved is preserved too, or all of it goes back.
-fn look_again(
-    desk: &Desk<'_>,
-    task: &Task,
-    worktree: Option<&Worktree>,
-    path: &Path,
-    (aside, first): (&Path, Option<&Look>),
-) -> Result<()> {
-    let unseen = unseen_of(aside);
-    let again = || {
-        let note = notes::read(&unseen, &task.slug).unwrap_or_default();
-        let kept = copy::matching(desk, &unseen, true)?;
-        keep::keep_changes(desk, task, worktree, (&unseen, first), &kept, note.as_deref())
-    };
-    // A submodule's own configuration names the place where it was, and git finds nothing elsewhere.
-    let has_submodules = worktree.is_some_and(|w| w.git_dir.join("modules").exists());
-    let looked = if has_submodules { Ok(()) } else { retry(desk.settings.lock_timeout, again) };
-    let to = if looked.is_ok() { aside } else { path };
-    fs::rename(&unseen, to).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
-    if looked.is_err() {
-        worktree.map_or(Ok(()), Worktree::let_go)?;
-    }
-    looked
-}
-
-/// Whether a name of the list of ignored files is preserved, or is our note.
-fn covered(name: &str, kept: &[PathBuf], slug: &Slug) -> bool {
-    let notes = format!("notes/{slug}/");
-    kept.iter().any(|k| k.as_os_str() == name)
-        || name == notes
-        || (name.starts_with("notes/") && notes.starts_with(name))
-        || name.starts_with(&notes)
-}
-
-/// The steps after the directory is out of the way; each can be done again.
-fn forget(
-    desk: &Desk<'_>,
-    task: &Task,
-    path: Option<&Path>,
-    deletes: Option<ObjectId>,
-    becomes: State,
-    note: Option<&[u8]>,
-) -> Result<Task> {
-    if let Some(path) = path
-        && let Some(worktree) = desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main)
-    {
-        let remove = ["worktree", "remove", "--force", "--force"];
-        let forgotten = match fs::symlink_metadata(path) {
-            // Whoever was at work in it has made a directory there again. git would refuse, and it isn't ours.
-            Ok(_) => half::remove_admin(worktree),
-            Err(_) => retry(desk.settings.lock_timeout, || {
-                desk.repo.at_home().cmd(remove).arg(path).run().map(drop)
-            }),
-        };
-        // Made in this very moment.
-        forgotten
-            .or_else(|failure| if path.exists() { half::remove_admin(worktree) } else { Err(failure) })?;
-    }
-    notes::archive(desk, &task.slug, note)?;
-    let worktrees = desk.repo.worktrees()?;
-    let marked = |w: &&Worktree| mark::read(&w.git_dir).map(|m| m.slot);
-    let slots: Vec<String> =
-        worktrees.iter().filter(|w| !w.missing && w.task.is_none()).filter_map(|w| marked(&w)).collect();
-    let is_there = |slot: &String| slots.contains(slot);
-    let mut branch_went = false;
-    if let (Some(full), Some(tip)) = (task.branch_ref(), deletes) {
-        // One that moved meanwhile holds new work: it stays.
-        if desk.repo.find_ref(&full)? == Some(tip) {
-            let change = [(full, None, Old::Is(tip))];
-            match retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task rm", &change)) {
-                Err(failure) if desk.repo.find_ref(&task.branch_ref().unwrap_or_default())? == Some(tip) => {
-                    return Err(failure);
-                }
-                // It has gone from there since.
-                done => branch_went = done.is_ok(),
-            }
-        }
-    }
-    let held = desk.lock()?;
-    desk.edit(&held, |file| {
-        let mut task = Tasks::of(file).require(task.slug.as_str())?.clone();
-        // It may have landed meanwhile, and what landed stays landed.
-        task.state = if task.state == State::Integrated { State::Integrated } else { becomes };
-        task.clone = None;
-        if let Some(slot) = task.slot.take().filter(|slot| slot::is_of_task(file, slot, task.slug.as_str())) {
-            match is_there(&slot) {
-                true => slot::take_back(file, &slot)?,
-                // It was kept as it is, or is gone: then it is no slot any more.
-                false => file.remove(slot::SECTION, &slot),
-            }
-        }
-        task.write_to(file)?;
-        if let (true, Some(branch)) = (branch_went, task.own_branch()) {
-            // As `git branch -D`.
-            file.remove("branch", branch);
-        }
-        Ok(task)
-    })
-}
-
-/// Goes on with a removal that was cut off, if the directory was out of the way already.
-///
-/// # Errors
-/// If git or the file system refuses.
-pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
-    let record = &intent.record;
-    let path = record.path("path").filter(|p| !p.as_os_str().is_empty());
-    let aside = record.path("aside").filter(|p| !p.as_os_str().is_empty());
-    let went = path.is_none() || has_moved(path.as_deref(), aside.as_deref());
-    let Some(task) = Tasks::read(desk.repo)?.find(&intent.name).cloned() else {
-        return Ok(true);
-    };
-    // Nothing goes that is not in the trash: the removal was cut off before it came to preserving.
-    let last = record.text("last").and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
-    let preserved = trash::latest(desk.repo, &intent.name)?.filter(|entry| entry.number > last);
-    let Some(preserved) = preserved else { return Ok(true) };
-    let mut went = went;
-    if let (Some(slot), Some(to), Some(path)) = (record.text("slot"), record.get("to"), &path)
-        && let Ok(worktree) = worktree_at(desk.repo, path)
-    {
-        let to = crate::git::parse_id(to)?;
-        if task.slot.as_ref() == Some(&slot)
-            && !occupy::empty_again(desk, &task.slug, &worktree, &slot, to, preserved.commit)?
-        {
-            return Ok(false);
-        }
-        went = true;
-    }
-    if !went {
-        // It was held, and not moved yet.
-        if let Some(worktree) = path.as_deref().and_then(|path| worktree_at(desk.repo, path).ok()) {
-            worktree.let_go()?;
-        }
-        return Ok(true);
-    }
-    if let (Some(path), Some(parked)) = (&path, parked_by(desk, &task.slug)?) {
-        keep::park_again(desk, &task.slug, path, &parked)?;
-    }
-    if let (Some(path), Some(aside)) = (&path, aside.as_deref().filter(|a| unseen_of(a).exists())) {
-        let worktrees = desk.repo.worktrees()?;
-        let worktree = worktrees.iter().find(|w| w.path == *path && !w.is_main);
-        if let Err(failure) = look_again(desk, &task, worktree, path, (aside, None)) {
-            let now = if path.exists() { path } else { &unseen_of(aside) };
-            desk.observer.warn(&format!(
-                "task '{}' was not removed, see '{}': {failure}",
-                task.slug,
-                now.display()
-            ));
-            return Ok(true);
-        }
-    }
-    let deletes =
-        record.get("deletes").filter(|v| !v.is_empty()).map(|v| crate::git::parse_id(v)).transpose()?;
-    let becomes =
-        record.text("becomes").and_then(|s| State::try_from(s.as_str()).ok()).unwrap_or(State::Dropped);
-    let note = aside.as_deref().and_then(|p| notes::read(p, &task.slug).ok().flatten());
-    let note = match (note, &path) {
-        (None, Some(_)) if record.get("slot").is_some() => trash::read(desk.repo, &preserved)?.note,
-        (note, _) => note,
-    };
-    let gone = path.as_deref().filter(|_| record.get("slot").is_none());
-    forget(desk, &task, gone, deletes, becomes, note.as_deref())?;
-    match aside.filter(|p| p.exists()) {
-        Some(aside) => sweep::in_background(desk, &task.slug, &aside).map(|()| true),
-        None => Ok(true),
-    }
-}
-
-/// Where the last removal of a task has kept the directory itself.
-fn parked_by(desk: &Desk<'_>, slug: &Slug) -> Result<Option<PathBuf>> {
-    let Some(entry) = trash::latest(desk.repo, slug.as_str())? else { return Ok(None) };
-    Ok(trash::read(desk.repo, &entry)?.meta.path("parked").filter(|p| p.exists()))
 }
 
 /// Deletes the directories that expired removals have kept, and says which.

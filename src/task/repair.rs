@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
+use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
 use super::{Branch, Desk, Slug, State, Task, notes, place, settle};
@@ -16,6 +17,7 @@ use crate::git::process::Git;
 use crate::git::refs::Old;
 use crate::git::worktree::{Head, Worktree};
 use crate::git::{moved, parse_id, worktree};
+use crate::paths::{inside, is_there, read_if_there};
 use crate::store::config;
 use crate::store::lock::StateLock;
 use crate::store::record::{Intent, Record, intents};
@@ -118,9 +120,9 @@ impl Repair<'_, '_> {
     /// that is being made is locked.
     fn remains(&mut self) -> Result<()> {
         let root = self.desk.repo.common_dir().join("worktrees");
-        for dir in fs::read_dir(&root).into_iter().flatten().flatten().map(|e| e.path()) {
-            let has = |name: &str| dir.join(name).exists();
-            if has("locked") || (has("HEAD") && has("gitdir")) {
+        for dir in inside(&root)? {
+            let has = |name: &str| is_there(&dir.join(name));
+            if has("locked")? || (has("HEAD")? && has("gitdir")?) {
                 continue;
             }
             if self.finding(format!("'{}' is what is left of a worktree", dir.display())) {
@@ -364,7 +366,7 @@ fn last_commit(worktree: &Worktree) -> Result<Option<ObjectId>> {
         }
     }
     // git shows no reflog of a HEAD whose branch is gone; the file has it.
-    let Ok(text) = fs::read_to_string(worktree.git_dir.join("logs/HEAD")) else { return Ok(None) };
-    let last = text.lines().rev().find_map(|line| line.split(' ').nth(1));
-    Ok(last.and_then(|hex| ObjectId::from_hex(hex.as_bytes()).ok()).filter(|id| !id.is_null()))
+    let Some(text) = read_if_there(&worktree.git_dir.join("logs/HEAD"))? else { return Ok(None) };
+    let last = text.lines().rev().find_map(|line| line.split(|b| *b == b' ').nth(1));
+    Ok(last.and_then(|hex| ObjectId::from_hex(hex).ok()).filter(|id| !id.is_null()))
 }

@@ -17,6 +17,7 @@ use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot::restore_into;
 use crate::git::worktree;
+use crate::paths::is_free;
 use crate::store::atomic;
 use crate::store::config::Section;
 use crate::store::record::{Found, Intent, Record, intents};
@@ -139,11 +140,6 @@ fn branch_to_make(
                 .hint("taskBranchExists", format!("Rename it first: 'git branch -m {short} <other>'.")))
         }
     }
-}
-
-/// Nothing is there, or an empty directory.
-fn is_free(path: &Path) -> bool {
-    fs::read_dir(path).map_or(!path.exists(), |mut all| all.next().is_none())
 }
 
 /// Where it was, else where the template puts it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Desk, Slug};
 use crate::error::Result;
 use crate::git::process::{detached, run_shell};
-use crate::paths::{path_bytes, path_from};
+use crate::paths::{inside, is_there, path_bytes, path_from, read_if_there};
 use crate::store::atomic;
 
 /// The list of directories that are being deleted; `prune` goes on with those that were not finished.
@@ -33,13 +33,13 @@ const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1" && rm -
 /// If something can't be deleted.
 pub fn sweep(desk: &Desk<'_>, dry_run: bool) -> Result<Vec<PathBuf>> {
     let mut swept = Vec::new();
-    for record in fs::read_dir(sweep_dir(desk)).into_iter().flatten().flatten().map(|e| e.path()) {
-        let Ok(bytes) = fs::read(&record) else { continue };
+    for record in inside(&sweep_dir(desk))? {
+        let Some(bytes) = read_if_there(&record)? else { continue };
         let dir = path_from(&bytes);
         // Only what has a name that a removal gives.
         let ours =
             dir.is_absolute() && dir.file_name().is_some_and(|n| n.to_string_lossy().contains(".removed-"));
-        if ours && dir.exists() {
+        if ours && is_there(&dir)? {
             swept.push(dir.clone());
             if !dry_run {
                 run_shell(DELETE, &[dir.as_os_str(), record.as_os_str()])?;

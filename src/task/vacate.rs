@@ -7,12 +7,12 @@ use std::path::Path;
 
 use gix::ObjectId;
 
-use super::occupy::{empty, empty_again, home_of};
+use super::occupy::{self, empty, empty_again, home_of};
 use super::record::Tasks;
-use super::{Desk, Slug, Task, keep, notes, place};
+use super::{Desk, Slug, Task, notes, place};
 use crate::desk::clean::{self, is_only_checkout, remove_locks};
 use crate::desk::slot;
-use crate::desk::{copy, mark, session};
+use crate::desk::{mark, session};
 use crate::error::{Failure, Kind, Result};
 use crate::git::parse_id;
 use crate::git::process::retry;
@@ -117,40 +117,27 @@ fn carry_out(
 ) -> Result<bool> {
     let step = desk.observer.step(&format!("Giving back slot {slot}"));
     let slug = &task.slug;
-    let note = notes::read(&worktree.path, slug).unwrap_or_default();
-    let mut kept = clean::worth_keeping(desk, worktree, Some(slug.as_str()))?;
-    let homeless = note.is_some() && !notes::can_archive(desk, slug);
-    let mut seen = None;
     // With nothing in it there is nothing to keep, forced or not.
     let has_work = options.force && has_work(desk, worktree)?;
-    let has_more = has_work || !kept.is_empty();
+    let cleaning = clean::Options { seen: None, scrub: options.scrub, task: Some(slug.as_str()) };
+    let note = notes::read(&worktree.path, slug).unwrap_or_default();
+    let has_more = has_work || !clean::worth_keeping(desk, worktree, Some(slug.as_str()))?.is_empty();
+    let homeless = note.is_some() && !notes::can_archive(desk, slug);
     if has_more || homeless {
-        if has_work {
-            kept.extend(copy::matching(desk, &worktree.path, true)?);
-            kept.sort();
-            kept.dedup();
+        let archive = |note: Option<&[u8]>| notes::archive(desk, slug, note);
+        let left = occupy::leave(desk, task, worktree, (slot, to), (has_work, cleaning), archive)?;
+        if left.parked {
+            drop(step);
+            forget(desk, slug, slot, true)?;
+            return Ok(true);
         }
-        let limit = desk.settings.lock_timeout;
-        let put = retry(limit, || keep::keep(desk, task, Some(worktree), &kept, note.as_deref()))?;
-        let look = match put {
-            keep::Put::Objects(look) => look,
-            keep::Put::Directory => {
-                notes::archive(desk, slug, note.as_deref())?;
-                drop(step);
-                forget(desk, slug, slot, true)?;
-                return Ok(true);
-            }
-        };
-        if has_work {
-            seen = Some(keep::keep_what_came(desk, task, worktree, look.as_ref(), &kept)?);
-        }
+    } else {
+        crate::interrupt::check()?;
+        notes::archive(desk, slug, note.as_deref())?;
+        clean::clean(desk, worktree, to, cleaning)?;
+        worktree.unmark()?;
+        mark::put(worktree, slot, to, desk.context.now())?;
     }
-    crate::interrupt::check()?;
-    notes::archive(desk, slug, note.as_deref())?;
-    let cleaning = clean::Options { seen, scrub: options.scrub, task: Some(slug.as_str()) };
-    clean::clean(desk, worktree, to, cleaning)?;
-    worktree.unmark()?;
-    mark::put(worktree, slot, to, desk.context.now())?;
     drop(step);
     forget(desk, slug, slot, false)?;
     // The note alone comes back by itself when the task has a worktree again.

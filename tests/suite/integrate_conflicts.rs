@@ -421,7 +421,7 @@ fn ctrl_c_in_the_editor_is_the_editors() {
     let command = editor.display().to_string();
     // Without `git` in front, which after a Ctrl-C only waits for us and then ends with 130 whatever we say.
     // One that dies of it takes us along, as it does git.
-    let mut pty = integrate(&sandbox, &dir, "git-integrate", "echo editing >&2; cat");
+    let mut pty = integrate(&sandbox, &dir, "git-integrate", "echo editing >&2; read line; :");
     pty.expect("1/1 f").send("e\r").expect("editing").send("\x03");
     assert_eq!(pty.wait(), 130);
     // One that lives goes on, and the next Ctrl-C is ours again.

@@ -50,6 +50,7 @@ mod pool_claim;
 mod pool_races;
 mod pool_release;
 mod pool_repair;
+mod pool_writers;
 mod power_cut;
 mod project;
 mod properties;

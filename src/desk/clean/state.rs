@@ -13,6 +13,7 @@ use crate::git::parse_id;
 use crate::git::process::Git;
 use crate::git::switch::git_in;
 use crate::git::worktree::Worktree;
+use crate::paths::inside;
 use crate::store::atomic;
 
 /// Directories of an operation that is under way; what else is of one is in capitals.
@@ -25,9 +26,8 @@ const SETTINGS: &[(&str, &str)] =
 /// Removes what says where an operation is, and what the last one left: `ORIG_HEAD`, `FETCH_HEAD` and the like.
 pub fn remove_operation(worktree: &Worktree) -> Result<()> {
     let dir = &worktree.git_dir;
-    for entry in fs::read_dir(dir).or_fatal(|| format!("could not read '{}'", dir.display()))?.flatten() {
-        let (name, path) = (entry.file_name(), entry.path());
-        let name = name.to_string_lossy();
+    for path in inside(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let capitals = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && name != "HEAD";
         let failed = || format!("could not remove '{}'", path.display());
         if OPERATIONS.contains(&name.as_ref()) {
@@ -41,8 +41,8 @@ pub fn remove_operation(worktree: &Worktree) -> Result<()> {
 
 fn has_private_refs(worktree: &Worktree) -> bool {
     fn any_file(dir: &Path) -> bool {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
-        entries.into_iter().any(|path| if path.is_dir() { any_file(&path) } else { true })
+        // git tells, where this can't.
+        inside(dir).map_or(true, |all| all.iter().any(|path| !path.is_dir() || any_file(path)))
     }
     worktree.git_dir.join("reftable").exists() || any_file(&worktree.git_dir.join("refs"))
 }

@@ -11,7 +11,7 @@ use super::disk::{self, Status, z_list};
 use super::place::{Content, EXECUTABLE, FILE, LINK, Mode, Part, Place, TREE};
 use super::{put, raw};
 use crate::error::{Failure, OrFatal, Result};
-use crate::paths::{path_bytes, path_from};
+use crate::paths::{inside, is_there, path_bytes, path_from};
 
 /// What of an index no tree can say.
 #[derive(Debug, Default)]
@@ -52,15 +52,16 @@ impl Index {
 /// If it can't be read, or names objects that are missing.
 pub fn index(place: &Place, git_dir: &Path, parts: &mut Vec<Part>) -> Result<Index> {
     let file = git_dir.join("index");
-    if !file.exists() {
+    if !is_there(&file)? {
         // git takes that as an empty one.
         let tree = place.tree_of("index")?;
         parts.push((b"index".to_vec(), TREE, Content::Object(tree)));
         return Ok(Index::default());
     }
     place.copy_index(&file, "index")?;
-    let split = |e: fs::DirEntry| e.file_name().as_encoded_bytes().starts_with(b"sharedindex.");
-    let is_split = fs::read_dir(git_dir).is_ok_and(|all| all.flatten().any(split));
+    let split =
+        |path: &PathBuf| path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"sharedindex."));
+    let is_split = inside(git_dir)?.iter().any(split);
     if is_split {
         place.with_index("index", ["update-index", "--force-write-index"]).run()?;
     }

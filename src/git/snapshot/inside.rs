@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice;
 
-use crate::error::{OrFatal, Result};
+use crate::error::Result;
 use crate::git::process::Git;
+use crate::paths::{inside, is_there};
 
 /// Submodules of the worktree with changes, or whose commits would be lost, and those that aren't there but
 /// have files in their place, which git never looks at. That one is at another commit is the status's to find.
@@ -24,14 +25,14 @@ pub fn submodules_with_work(
         let path = top.join(name);
         let dot_git = path.join(".git");
         // The status of the worktree around it goes by what its configuration hides.
-        if dot_git.exists() && has_changes(&path)? {
+        if is_there(&dot_git)? && has_changes(&path)? {
             found.push(name.clone());
         } else if dot_git.is_dir() {
             // Made by hand, or long ago: its repository is in the worktree itself.
             if has_commits_of_its_own(&dot_git)? {
                 found.push(name.clone());
             }
-        } else if !dot_git.exists() && fs::read_dir(&path).is_ok_and(|mut all| all.next().is_some()) {
+        } else if !is_there(&dot_git)? && !inside(&path)?.is_empty() {
             found.push(name.clone());
         }
     }
@@ -60,14 +61,8 @@ fn has_changes(submodule: &Path) -> Result<bool> {
 /// The repositories of submodules, and of their submodules; a submodule's name may have slashes.
 fn repositories_below(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-        Err(e) => return Err(e).or_fatal(|| format!("could not open directory '{}'", dir.display())),
-    };
-    for entry in entries {
-        let path = entry.or_fatal(|| format!("could not read directory '{}'", dir.display()))?.path();
-        if path.join("HEAD").exists() && path.join("objects").exists() {
+    for path in inside(dir)? {
+        if is_there(&path.join("HEAD"))? && is_there(&path.join("objects"))? {
             found.extend(repositories_below(&path.join("modules"))?);
             found.push(path);
         } else if path.is_dir() {

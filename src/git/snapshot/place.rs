@@ -210,8 +210,6 @@ impl Place {
         let Some(root) = ids.last().filter(|_| ids == made) else {
             return Err(Failure::fatal("git mktree made other trees than it should"));
         };
-        // It succeeds where it could not write one (builtin/mktree.c takes no notice of write_object_file()).
-        self.require(&ids)?;
         Ok(*root)
     }
 
@@ -229,7 +227,18 @@ impl Place {
         }
         text.push_str("\nRemoved by git-parallel\n");
         let out = self.cmd(["hash-object", "-t", "commit", "-w", "--stdin"]).stdin(text).line()?;
-        parse_id(out.as_bytes())
+        let commit = parse_id(out.as_bytes())?;
+        self.require_whole(commit, parents)?;
+        Ok(commit)
+    }
+
+    /// Fails if anything is missing that `commit` has and its parents don't. git mktree succeeds where it could not
+    /// write a tree (builtin/mktree.c takes no notice of write_object_file()), and with them in batches any git does
+    /// (bulk-checkin.c takes none of tmp_objdir_migrate()).
+    fn require_whole(&self, commit: ObjectId, parents: &[ObjectId]) -> Result<()> {
+        let known = parents.iter().map(|id| format!("^{id}\n"));
+        let list: String = known.chain([format!("{commit}\n")]).collect();
+        self.cmd(["rev-list", "--objects", "--quiet", "--stdin"]).stdin(list).run().map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a snapshot back to a worktree.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,19 +12,20 @@ use super::place::command;
 use super::{put, state};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git};
-use crate::paths::{path_bytes, path_from};
+use crate::paths::{path_bytes, path_from, read_if_there};
 
 /// A text of a snapshot by name, if it has it.
 ///
 /// # Errors
 /// If git can't read it.
-pub fn texts_of(git: &Git, commit: ObjectId, name: &str) -> Result<Option<Vec<u8>>> {
-    let object = format!("{commit}:{name}");
-    let output = git.cmd(["cat-file", "-e", &object]).poll().output()?;
+pub fn texts_of(git: &Git, commit: ObjectId, name: impl AsRef<OsStr>) -> Result<Option<Vec<u8>>> {
+    let mut object = OsString::from(format!("{commit}:"));
+    object.push(name);
+    let output = git.cmd(["cat-file", "-e"]).arg(&object).poll().output()?;
     if !output.status.success() {
         return Ok(None);
     }
-    git.cmd(["cat-file", "blob", &object]).poll().run().map(Some)
+    git.cmd(["cat-file", "blob"]).arg(&object).poll().run().map(Some)
 }
 
 /// Fills a worktree from a snapshot: files, index, named ignored files, the operation that was under way,
@@ -279,7 +281,7 @@ fn restore_reflog(git: &Git, git_dir: &Path, name: &Path, saved: &[u8]) -> Resul
     let dir = if name == Path::new("HEAD") { git_dir } else { &common };
     let file = dir.join("logs").join(name);
     let Some(last) = saved.lines().next_back().and_then(|line| line.fields().nth(1)) else { return Ok(()) };
-    let existing = fs::read(&file).unwrap_or_default();
+    let existing = read_if_there(&file)?.unwrap_or_default();
     let now = git.cmd(["rev-parse", "--verify", "-q"]).arg(name).poll().output()?;
     if existing.lines().count() > 2 || now.stdout.trim() != last {
         return Ok(());

@@ -227,8 +227,12 @@ fn entries_in(path: &std::path::Path) -> Option<u32> {
 
 /// Whether the index may be split in two; gix puts it together when it reads it and then doesn't say.
 fn is_split(git_dir: &std::path::Path) -> Option<bool> {
-    let mut names = git_dir.read_dir().ok()?.flatten().map(|entry| entry.file_name());
-    Some(names.any(|name| name.as_encoded_bytes().starts_with(b"sharedindex.")))
+    for entry in git_dir.read_dir().ok()? {
+        if entry.ok()?.file_name().as_encoded_bytes().starts_with(b"sharedindex.") {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// Collects what gix finds.

@@ -13,7 +13,7 @@ use crate::git::parse_id;
 use crate::git::process::Git;
 use crate::git::switch::git_in;
 use crate::git::worktree::Worktree;
-use crate::paths::inside;
+use crate::paths::{inside, read_if_there};
 use crate::store::atomic;
 
 /// Directories of an operation that is under way; what else is of one is in capitals.
@@ -87,8 +87,12 @@ pub fn remember_settings(git_dir: &Path) -> Result<()> {
 /// Gives the worktree the settings back that it had when it was new.
 pub fn reset_settings(worktree: &Worktree) -> Result<()> {
     let dir = &worktree.git_dir;
-    let text = |name: &str| fs::read(dir.join(name)).ok();
-    if SETTINGS.iter().all(|(name, kept)| text(name) == text(kept)) {
+    let text = |name: &str| read_if_there(&dir.join(name));
+    let mut differs = false;
+    for (name, kept) in SETTINGS {
+        differs |= text(name)? != text(kept)?;
+    }
+    if !differs {
         return Ok(());
     }
     let git = git_in(worktree);
@@ -96,7 +100,7 @@ pub fn reset_settings(worktree: &Worktree) -> Result<()> {
     git.cmd(["sparse-checkout", "disable"]).run()?;
     for (name, kept) in SETTINGS {
         let path = dir.join(name);
-        match text(kept) {
+        match text(kept)? {
             Some(text) => atomic::write(&path, &text)?,
             None if path.exists() => {
                 fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
@@ -104,7 +108,7 @@ pub fn reset_settings(worktree: &Worktree) -> Result<()> {
             None => {}
         }
     }
-    if text(SETTINGS[1].1).is_some() {
+    if text(SETTINGS[1].1)?.is_some() {
         git.cmd(["sparse-checkout", "reapply"]).run()?;
     }
     Ok(())

@@ -88,7 +88,8 @@ impl Chooser {
             let avoided = occupied == Occupied::Avoid
                 && self.occupants.in_dir(&worktree.path).is_some()
                 && !alive::others_in(&worktree.path).is_empty();
-            if worktree.locked.is_some() || avoided {
+            // Where one stands that can't be read now is not known.
+            if worktree.locked.is_some() || avoided || worktree.head == Head::Unknown {
                 continue;
             }
             // On a branch: the check that comes next sets it aside.

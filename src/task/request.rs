@@ -325,6 +325,15 @@ fn require_unused(view: &View, before: &[NewTask], slug: &Slug, reuse: bool) -> 
                 format!("Bring it back with 'git task restore {name}', or use the name again with --reuse."),
             ));
         }
+        // Two would have the name then, and nobody could say which is meant.
+        if let Some(worktree) = view.worktrees.iter().find(|w| w.task.as_deref() == Some(slug.as_str())) {
+            let shown = worktree.path.display();
+            let message = format!("'{shown}' is still the worktree of task '{name}', {}", task.state);
+            return Err(Failure::fatal(message).hint(
+                "taskExists",
+                format!("Go on in it with 'git task reopen {name}', or remove it with 'git task rm {name}'."),
+            ));
+        }
     } else if !reuse && view.used.iter().any(|name| name.to_lowercase() == twin) {
         return Err(Failure::fatal(format!("the name '{slug}' was used before, by a task that is gone"))
             .hint("taskExists", "Use the name again with --reuse."));

@@ -157,8 +157,12 @@ fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
         return Ok(());
     }
     let range = format!("HEAD...{tip}");
-    let changed = git.cmd(["diff", "--name-only", "--no-renames", "-z", &range, "--"]).poll().run()?;
-    let changed: Vec<&[u8]> = changed.split(|b| *b == 0).collect();
+    let diff = git.cmd(["diff", "--name-only", "--no-renames", "-z", &range, "--"]).poll().output()?;
+    if !diff.status.success() {
+        // With nothing in common the merge says so.
+        return Ok(());
+    }
+    let changed: Vec<&[u8]> = diff.stdout.split(|b| *b == 0).collect();
     let is_staged = |code: [u8; 2]| !matches!(code[0], b' ' | b'?');
     let in_the_way = |e: &&StatusEntry| is_staged(e.code) || changed.contains(&e.path.as_slice());
     let names: Vec<_> =

@@ -261,3 +261,18 @@ fn setup_can_be_left_out() {
     let path = sandbox.task(&dir, ["add", "x", "--no-setup"]).ok().path();
     assert!(!path.join("ran").exists() && !path.join(".env").exists());
 }
+
+#[test]
+fn a_name_is_not_used_again_while_its_last_worktree_is_there() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "mine", "mine\n", "Mine");
+    sandbox.task(&dir, ["ready", "x"]).ok();
+    sandbox.integrate(&dir, ["--keep"]).ok();
+    // Its branch is called otherwise now, and so it is in nobody's way.
+    sandbox.git(&dir, ["branch", "-m", "x", "mine"]).ok();
+    let run = sandbox.task(&dir, ["add", "x", "--reuse", "--path", "../other"]).fails(128);
+    run.says("is still the worktree of task 'x', integrated").says("git task reopen x");
+    sandbox.task(&dir, ["path", "x"]).ok().prints(&format!("{}\n", path.display()));
+}

@@ -47,6 +47,7 @@ pub enum Act {
     PoolRepair,
     Integrate {
         names: Vec<String>,
+        keep: bool,
     },
     GoOn(&'static str),
     Status,
@@ -136,11 +137,11 @@ pub fn choose(random: &mut Random, serial: &str) -> Chosen {
         74..75 => (Act::Fill, vec!["pool", "fill", "-q"]),
         75..76 => (Act::Drain, vec!["pool", "drain", "1"]),
         76..81 => {
-            flag(random, 25, "--keep");
+            let keep = flag(random, 25, "--keep");
             let how = random.pick(&["--on-conflict=stop", "--on-conflict=skip", "--keep-going"]);
             let names = if random.chance(30) { vec![task] } else { Vec::new() };
             let named: &[&str] = if names.is_empty() { &[] } else { &[&t] };
-            (Act::Integrate { names }, [&["integrate", "--porcelain", how][..], named].concat())
+            (Act::Integrate { names, keep }, [&["integrate", "--porcelain", how][..], named].concat())
         }
         81..83 => {
             let how = random.pick(&["--abort", "--skip", "--continue"]);

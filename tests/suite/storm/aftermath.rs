@@ -20,7 +20,15 @@ pub fn look(ground: &Ground<'_>, written: &[Written]) -> Vec<String> {
         must(sandbox.integrate(dir, ["--abort"]), false);
     }
     must(sandbox.task(dir, ["repair"]), false);
-    must(sandbox.pool(dir, ["repair"]), false);
+    let run = sandbox.pool(dir, ["repair"]);
+    // It warns of slots that stay as they are.
+    let warnings: String = run.stderr.lines().filter(|line| !line.contains(" set aside")).collect();
+    must(Run { stderr: warnings, ..run }, false);
+    // What lies in a slot that nobody had is for a person to look at, and then to give back.
+    let states = sandbox.pool(dir, ["list", "--format=%(slot) %(state)"]).ok().stdout;
+    for slot in states.lines().filter_map(|line| line.strip_suffix(" broken")) {
+        must(sandbox.pool(dir, ["release", "-f", slot]), false);
+    }
     must(sandbox.task(dir, ["repair", "-n"]), true);
     must(sandbox.pool(dir, ["repair", "-n"]), true);
     must(sandbox.task(dir, ["list", "--all"]), false);

@@ -32,6 +32,8 @@ pub struct History {
     train: Vec<Event<TrainDeed>>,
     /// Who may have been changing what, whether it succeeded or not. `*` is everything.
     attempts: Vec<(String, Span, u64)>,
+    /// Which tasks a command has left half done, and since when.
+    halves: Vec<(String, u64, u64)>,
     /// Refusals that need such a neighbour: the object, when, and how it was said.
     busy: Vec<(String, Span, u64, String)>,
     /// The same, where a state explains it too.
@@ -74,6 +76,11 @@ impl History {
     /// A command, by its unique number, may change this object.
     pub fn attempt(&mut self, object: &str, span: Span, id: u64) {
         self.attempts.push((object.to_owned(), span, id));
+    }
+
+    /// A command has left the task half done.
+    pub fn half(&mut self, name: &str, begin: u64, id: u64) {
+        self.halves.push((name.to_owned(), begin, id));
     }
 
     /// It was refused because another was at the object.
@@ -121,6 +128,7 @@ impl History {
         }
         self.train.extend(other.train);
         self.attempts.extend(other.attempts);
+        self.halves.extend(other.halves);
         self.busy.extend(other.busy);
         self.between.extend(other.between);
         self.foreign.extend(other.foreign);
@@ -143,6 +151,13 @@ impl History {
     /// All that no legal order explains.
     pub fn judge(mut self) -> Vec<String> {
         let mut wrong = std::mem::take(&mut self.unexplained);
+        for (name, begin, id) in std::mem::take(&mut self.halves) {
+            // Others are at it until somebody has done what nobody may do before it is settled.
+            let done = |e: &&Event<Deed>| e.begin >= begin && e.deed.is_alone();
+            let events = self.tasks.get(&name).map_or(&[][..], Vec::as_slice);
+            let end = events.iter().filter(done).map(|e| e.end).min().unwrap_or(u64::MAX);
+            self.attempts.push((name, Span { begin, end }, id));
+        }
         for (object, span, id, what) in &self.busy {
             if !self.has_neighbour(object, *span, *id) {
                 wrong.push(format!("nobody was at '{object}' meanwhile:\n{what}"));

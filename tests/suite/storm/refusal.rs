@@ -12,6 +12,8 @@ pub enum Why {
     StateOr(Need),
     /// Another command was at the same task or slot.
     Meanwhile,
+    /// Another command was at the same place, of whichever task.
+    Elsewhere,
     /// The lease that was named doesn't hold.
     NoLease,
     /// The slot is idle.
@@ -30,10 +32,17 @@ pub enum Why {
     Work,
 }
 
-use Why::{Foreign, Half, Held, Idle, Meanwhile, NoLease, NotStopped, State, StateOr, Stopped, Work};
+use Why::{
+    Elsewhere, Foreign, Half, Held, Idle, Meanwhile, NoLease, NotStopped, State, StateOr, Stopped, Work,
+};
 
 /// A part of the message, and what explains it. The first that fits counts.
 const TABLE: &[(&str, Why)] = &[
+    // Only in the middle of giving back a slot.
+    ("was moved by another process meanwhile", Half),
+    ("could not bring '", Half),
+    ("not clean, whatever was done", Half),
+    ("is still the worktree of task", State(Need::Finished)),
     ("by another process", Meanwhile),
     ("meanwhile", Meanwhile),
     ("already exists: open", State(Need::Life(Life::Open))),
@@ -41,7 +50,7 @@ const TABLE: &[(&str, Why)] = &[
     ("already exists: ready", State(Need::Life(Life::Ready))),
     (", dropped, on branch", State(Need::Life(Life::Dropped))),
     (", integrated, on branch", State(Need::Life(Life::Integrated))),
-    ("was used before, by a task that is gone", State(Need::Unknown)),
+    ("was used before, by a task that is gone", State(Need::Gone)),
     ("a task named", State(Need::Known)),
     ("no such task", State(Need::Unknown)),
     ("is already open", State(Need::Life(Life::Open))),
@@ -60,6 +69,13 @@ const TABLE: &[(&str, Why)] = &[
     ("stays: it is claimed", Held),
     ("stays: it is preparing", Meanwhile),
     ("has no running session", State(Need::Running(false))),
+    ("its session is running", State(Need::Running(true))),
+    ("already has a session", State(Need::Running(true))),
+    // A merge or rebase that is running stops nowhere yet.
+    ("a merge is in progress in", StateOr(Need::Unfinished)),
+    ("a rebase is in progress in", StateOr(Need::Unfinished)),
+    ("cannot rebase onto both", Work),
+    ("HEAD is detached in", Meanwhile),
     ("has no worktree", StateOr(Need::Place(false))),
     ("has no slot of the pool", Work),
     ("does not hold any more", NoLease),
@@ -84,7 +100,10 @@ const TABLE: &[(&str, Why)] = &[
     ("' is gone", Meanwhile),
     ("the worktree of task", Meanwhile),
     ("is not a working tree", Meanwhile),
-    ("not clean, whatever was done", Half),
+    ("is a missing but locked worktree", Elsewhere),
+    ("not a git repository", Meanwhile),
+    ("cannot run git", Meanwhile),
+    ("is already checked out at", Foreign),
     ("has commits that are on no branch", Work),
     ("has no commit of its own", Work),
     ("uncommitted changes or untracked files", Work),

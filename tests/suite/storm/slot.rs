@@ -7,6 +7,8 @@ use super::search::Model;
 pub enum Slot {
     /// Anybody can have it, or it isn't made yet.
     Free,
+    /// Somebody has left something in it since, and it was set aside. Whoever next wants it may notice.
+    Broken,
     /// Somebody has it. A lease that nobody was told is none.
     Held { lease: Option<String>, task: Option<String> },
 }
@@ -22,6 +24,8 @@ pub enum SlotDeed {
     Released(Option<String>),
     /// A task gave its slot back, whichever it had.
     Vacated(String),
+    /// It may have.
+    PerhapsVacated(String),
     Renamed(String, String),
     Renewed(String),
     Seen {
@@ -32,6 +36,9 @@ pub enum SlotDeed {
     /// This lease was said not to hold.
     NotHeldBy(String),
     Idle,
+    SeenBroken,
+    /// Found clean again, or forgotten because its worktree is gone.
+    Mended,
     /// A release that was not done when its command gave up, of whichever slot.
     Half,
 }
@@ -42,31 +49,40 @@ impl Model for Slot {
     fn after(&self, deed: &SlotDeed) -> Vec<Self> {
         let only = |may: bool, then: Slot| if may { vec![then] } else { Vec::new() };
         let (lease, task) = match self {
-            Slot::Free => (&None, &None),
+            Slot::Free | Slot::Broken => (&None, &None),
             Slot::Held { lease, task } => (lease, task),
         };
-        let held = *self != Slot::Free;
+        let held = matches!(self, Slot::Held { .. });
         let may_be = |other: &String| lease.as_ref().is_none_or(|l| l == other);
         match deed {
             SlotDeed::Claimed { lease, task } => {
-                only(!held, Slot::Held { lease: lease.clone(), task: task.clone() })
+                only(*self == Slot::Free, Slot::Held { lease: lease.clone(), task: task.clone() })
             }
+            SlotDeed::Released(None) if *self == Slot::Broken => vec![Slot::Free],
             SlotDeed::Released(wanted) => only(held && wanted.as_ref().is_none_or(may_be), Slot::Free),
             SlotDeed::Vacated(by) if task.as_ref() == Some(by) => vec![Slot::Free],
-            SlotDeed::Vacated(_) => vec![self.clone()],
+            SlotDeed::PerhapsVacated(by) if task.as_ref() == Some(by) => vec![self.clone(), Slot::Free],
+            SlotDeed::Vacated(_) | SlotDeed::PerhapsVacated(_) => vec![self.clone()],
             SlotDeed::Renamed(old, new) if task.as_ref() == Some(old) => {
                 vec![Slot::Held { lease: lease.clone(), task: Some(new.clone()) }]
             }
             SlotDeed::Renamed(..) => vec![self.clone()],
             SlotDeed::Renewed(wanted) => only(held && may_be(wanted), self.clone()),
+            SlotDeed::SeenBroken => only(*self == Slot::Broken, Slot::Broken),
+            SlotDeed::Mended => only(!held, Slot::Free),
+            SlotDeed::Seen { .. } if *self == Slot::Broken => Vec::new(),
             SlotDeed::Seen { held: seen, lease: shown, task: of } => {
                 let same = held == *seen && (!held || (task == of && shown.as_ref().is_none_or(may_be)));
                 only(same, self.clone())
             }
             SlotDeed::NotHeldBy(wanted) => only(!held || lease.as_ref() != Some(wanted), self.clone()),
             SlotDeed::Half => vec![self.clone(), Slot::Free],
-            SlotDeed::Idle => only(!held, self.clone()),
+            SlotDeed::Idle => only(*self == Slot::Free, self.clone()),
         }
+    }
+
+    fn by_itself(&self) -> Option<Self> {
+        (*self == Slot::Free).then_some(Slot::Broken)
     }
 }
 

@@ -36,6 +36,11 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
             done(history, ended, &said);
         }
         (1, []) if matches!(act, Act::Status | Act::Stop(_) | Act::Drain | Act::Sync(_)) => {}
+        (1, [error]) if error.contains(" stopped") && error.contains("it is left as it is in") => {
+            if let Act::Sync(name) = act {
+                history.task(name, span, Deed::Stopped, &said);
+            }
+        }
         (1 | 128, [_, ..]) => errors.iter().for_each(|error| refused(history, ended, error, &said)),
         _ => history.unexplained.push(said),
     }
@@ -135,6 +140,11 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
         }
         Act::Repair => {
             for line in run.stdout.lines() {
+                // Somebody is just removing that one.
+                if line.ends_with("is what is left of a worktree") {
+                    history.busy("*", span, id, said);
+                    continue;
+                }
                 match refusal::subject(line) {
                     Some(name) => history.mended(name, span, id, said),
                     None => history.unexplained.push(said.to_owned()),
@@ -143,9 +153,16 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
         }
         // Who wrote into a slot just as somebody else gave it back was there since.
         Act::PoolRepair => {
-            let fine = |line: &str| line.ends_with("given back") || line.ends_with("is clean again");
-            if !run.stdout.lines().all(fine) {
-                history.unexplained.push(said.to_owned());
+            for line in run.stdout.lines() {
+                let slot = line.strip_prefix("mended: slot ").and_then(|rest| rest.split(':').next());
+                let slot = slot.and_then(|s| s.split(' ').next());
+                match slot {
+                    Some(_) if line.ends_with("since it was given back") => {}
+                    Some(slot) if line.ends_with("is clean again") => {
+                        history.slot(slot, span, SlotDeed::Mended, said);
+                    }
+                    _ => history.unexplained.push(said.to_owned()),
+                }
             }
         }
         Act::Integrate { .. } | Act::GoOn(_) => integrated(history, ended, said),
@@ -158,14 +175,26 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
 fn integrated(history: &mut History, ended: &Ended<'_>, said: &str) {
     let Ended { act, span, run, .. } = *ended;
     let mut stops = run.stderr.contains("git integrate --continue");
+    let lands = run.stdout.lines().any(|line| line.starts_with("landed "));
+    // One that goes on does as was asked for at its beginning.
+    let keeps = if let Act::Integrate { keep, .. } = act { Some(*keep) } else { None };
     for line in run.stdout.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let left = |history: &mut History, name: &str| history.task(name, span, Deed::LeftOut, said);
         match words.as_slice() {
-            ["merged", name, _] => {
-                history.task(name, span, Deed::Landed, said);
-                history.every_slot(span, &SlotDeed::Vacated((*name).to_owned()), said);
+            // What is merged has landed only if its line says that the target has moved.
+            ["merged", name, _] if lands => {
+                let told = run.stderr.contains(&format!("kept worktree and branch of '{name}'"));
+                let stays = if told { Some(true) } else { keeps };
+                history.task(name, span, Deed::Landed { stays }, said);
+                let name = (*name).to_owned();
+                match stays {
+                    Some(true) => {}
+                    Some(false) => history.every_slot(span, &SlotDeed::Vacated(name), said),
+                    None => history.every_slot(span, &SlotDeed::PerhapsVacated(name), said),
+                }
             }
+            ["merged", ..] => {}
             ["conflict" | "failed" | "skipped" | "contained" | "empty", name, ..] => left(history, name),
             ["landed", ..] => {}
             _ => history.unexplained.push(said.to_owned()),
@@ -225,7 +254,8 @@ fn pool_listed(history: &mut History, ended: &Ended<'_>, said: &str) {
                 let held = state == "claimed";
                 history.slot(&slot, ended.span, SlotDeed::Seen { held, lease, task }, said);
             }
-            "preparing" | "broken" => {}
+            "broken" => history.slot(&slot, ended.span, SlotDeed::SeenBroken, said),
+            "preparing" => {}
             _ => history.unexplained.push(format!("slot {slot} is {state}\n{said}")),
         }
     }
@@ -243,11 +273,16 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
         Some(Why::Foreign) => history.because_of_foreign(name, span, id, &text),
         Some(Why::Half) => {
             let later = Span { end: u64::MAX, ..span };
-            history.task(name, later, Deed::Half, &text);
+            let names = if name == "*" { NAMES.to_vec() } else { vec![name] };
+            for name in names {
+                history.task(name, later, Deed::Half, &text);
+                history.half(name, span.begin, id);
+            }
             history.every_slot(later, &SlotDeed::Half, &text);
         }
         Some(Why::State(need)) if name != "*" => history.task(name, span, Deed::Refused(need), &text),
         Some(Why::StateOr(need)) if name != "*" => history.between(name, span, need, id, &text),
+        Some(Why::Elsewhere) => history.busy("*", span, id, &text),
         Some(Why::State(_) | Why::StateOr(_) | Why::Meanwhile) => history.busy(name, span, id, &text),
         Some(Why::NoLease) => match lease {
             Some((slot, lease)) => history.slot(slot, span, SlotDeed::NotHeldBy(lease.clone()), &text),

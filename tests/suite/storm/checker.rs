@@ -54,3 +54,29 @@ fn an_integration_waits_for_one_that_has_stopped() {
     assert!(!is_legal(idle, vec![(0, 1, stops), (2, 3, ends)]));
     assert!(is_legal(idle, vec![(0, 1, stops), (1, 2, TrainDeed::WentOn { stops: false }), (2, 3, ends)]));
 }
+
+#[test]
+fn what_was_lost_between_two_writers_has_no_order() {
+    // As without the state lock: both read that the slot is free, and each writes itself down.
+    let seen = |lease: &str| SlotDeed::Seen { held: true, lease: Some(lease.to_owned()), task: None };
+    let both = [(0, 9, claimed("a")), (1, 8, claimed("b"))];
+    assert!(!is_legal(Slot::Free, both.iter().cloned().chain([(10, 11, seen("b"))]).collect()));
+    // One said that it is blocked, the other that it is ready, and the state says neither.
+    let add = (0, 1, Deed::Add { reuse: false });
+    let deeds = vec![add, (2, 3, Deed::Say(Life::Blocked)), (4, 5, Deed::Seen(Some("open".to_owned())))];
+    assert!(!is_legal(Task::START, deeds));
+}
+
+#[test]
+fn what_is_known_of_a_task_explains_its_refusals_and_nothing_else_does() {
+    let add = || (0, 1, Deed::Add { reuse: false });
+    let refused = |need| (4, 5, Deed::Refused(need));
+    assert!(!is_legal(Task::START, vec![add(), refused(Need::Unfinished)]));
+    assert!(is_legal(Task::START, vec![add(), (2, 3, Deed::Stopped), refused(Need::Unfinished)]));
+    let away = (2, 3, Deed::RenameAway);
+    assert!(is_legal(Task::START, vec![add(), away.clone(), (4, 5, Deed::Add { reuse: false })]));
+    assert!(!is_legal(Task::START, vec![add(), away, refused(Need::Gone)]));
+    let landed = |stays| vec![add(), (2, 3, Deed::Landed { stays: Some(stays) }), refused(Need::Place(true))];
+    assert!(is_legal(Task::START, landed(true)) && !is_legal(Task::START, landed(false)));
+    assert!(!is_legal(Task::START, vec![add(), (2, 3, Deed::Restore)]));
+}

@@ -42,7 +42,11 @@ const TABLE: &[(&str, Why)] = &[
     ("was moved by another process meanwhile", Half),
     ("could not bring '", Half),
     ("not clean, whatever was done", Half),
-    ("is still the worktree of task", State(Need::Finished)),
+    // One that is being restored has its worktree first.
+    ("is still the worktree of task", StateOr(Need::Finished)),
+    // It may have been preserved once already, and then it goes on.
+    ("is being written", Half),
+    ("has no commit checked out", Half),
     ("by another process", Meanwhile),
     ("meanwhile", Meanwhile),
     ("already exists: open", State(Need::Life(Life::Open))),

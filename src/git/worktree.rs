@@ -117,12 +117,15 @@ impl Worktree {
     /// If its administrative directory can't be written.
     pub fn hold(&self) -> Result<()> {
         let path = self.git_dir.join("locked");
-        let new = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
-        match new.and_then(|mut file| std::io::Write::write_all(&mut file, BEING_REMOVED.as_bytes())) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(e).or_fatal(|| format!("could not write '{}'", path.display()))
-            }
-            _ => Ok(()),
+        let failed = || format!("could not write '{}'", path.display());
+        // Empty, as it is for a moment when it is opened, it would be a lock of somebody's who gives no reason.
+        let new = self.git_dir.join("locked.new");
+        std::fs::write(&new, BEING_REMOVED).or_fatal(failed)?;
+        let linked = std::fs::hard_link(&new, &path);
+        let removed = std::fs::remove_file(&new);
+        match linked {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e).or_fatal(failed),
+            _ => removed.or_fatal(|| format!("could not remove '{}'", new.display())),
         }
     }
 
@@ -133,8 +136,7 @@ impl Worktree {
     pub fn let_go(&self) -> Result<()> {
         let path = self.git_dir.join("locked");
         match std::fs::read(&path) {
-            // Cut off while it was written, it is a beginning of that.
-            Ok(text) if BEING_REMOVED.as_bytes().starts_with(&text) && !text.is_empty() => {
+            Ok(text) if text == BEING_REMOVED.as_bytes() => {
                 std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
             }
             _ => Ok(()),

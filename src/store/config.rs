@@ -318,11 +318,13 @@ impl GitLock {
 
     fn commit(mut self, bytes: &[u8]) -> Result<()> {
         let failed = || format!("could not write config file '{}'", self.path.display());
+        let dir = self.path.parent().expect("a config file is in a directory");
+        let dir = super::atomic::Directory::open(dir).or_fatal(failed)?;
         (&self.file).write_all(bytes).and_then(|()| self.file.sync_all()).or_fatal(failed)?;
         fs::rename(&self.lock, &self.path).or_fatal(failed)?;
         self.committed = true;
-        let dir = self.path.parent().expect("a config file is in a directory");
-        super::atomic::sync_dir(dir).or_fatal(failed)
+        dir.sync();
+        Ok(())
     }
 }
 

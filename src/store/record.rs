@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, BString, ByteSlice};
 
-use super::atomic::sync_dir;
+use super::atomic::Directory;
 use super::lock::StateLock;
 use crate::error::{OrFatal, Result};
 use crate::git::process::keeping_open;
@@ -124,13 +124,14 @@ impl Intent {
         fs::create_dir_all(&dir).or_fatal(failed)?;
         let temporary = dir.join(format!(".{name}.tmp"));
         let write = || -> std::io::Result<File> {
+            let directory = Directory::open(&dir)?;
             let mut file =
                 OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&temporary)?;
             file.lock()?;
             file.write_all(&bytes)?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
-            sync_dir(&dir)?;
+            directory.sync();
             Ok(file)
         };
         match write() {

@@ -364,3 +364,37 @@ fn what_can_not_be_looked_at_is_not_taken_for_gone() {
         assert!(tried > 0, "nothing was looked at in {within}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_said_to_have_failed_has_not_been_written() {
+    if !CAN_REFUSE {
+        return skip("system calls can't be refused on this kind of machine");
+    }
+    let sandbox = Sandbox::new();
+    let (dir, _) = begin(&sandbox);
+    let failing = Failing { errno: libc::EIO, ours: true, from_then_on: false, within: dir.clone() };
+    let command = || {
+        let mut command = sandbox.command(&dir, "git-task");
+        command.args(["block", "x", "-m", "why"]);
+        command
+    };
+    let mut refused = 0;
+    faulted_at_every(
+        &sandbox,
+        0,
+        Points::All,
+        command,
+        |n| Fault::Fail(failing.clone(), n),
+        |faulted| {
+            let state = sandbox.git(&dir, ["config", "task.x.state"]).ok();
+            let is_unwritten = faulted.run.stderr.contains("could not write config file");
+            refused += usize::from(is_unwritten);
+            if is_unwritten || faulted.run.code == 0 {
+                let expected = if is_unwritten { "open\n" } else { "blocked\n" };
+                assert_eq!(state.stdout, expected, "{}", faulted.run);
+            }
+        },
+    );
+    assert!(refused > 0, "it can't fail");
+}

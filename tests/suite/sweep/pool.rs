@@ -122,11 +122,11 @@ fn add_into_a_slot() -> Case {
         sandbox.git(&dir, ["config", "pool.size", "0"]).ok();
         dir
     };
-    Case::new(prepare, &["git-task", "add", "x"], |sandbox, dir| {
+    let case = Case::new(prepare, &["git-task", "add", "x"], |sandbox, dir| {
         is_seated(sandbox, dir);
         all_work(sandbox, dir);
-    })
-    .done(&["already exists"])
+    });
+    Case { again: super::task::the_same_and_furnished, ..case.done(&["already exists"]) }
 }
 
 fn claim_of_a_parked_task() -> Case {

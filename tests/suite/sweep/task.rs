@@ -70,16 +70,16 @@ fn add() -> Case {
         assert!(path.join("notes/x/status.md").exists() && dir.join("notes/x/status.md").exists());
         are_listed(sandbox, dir, "x open\n");
     });
-    Case {
-        again: |sandbox, dir, case| {
-            super::the_same(sandbox, dir, case);
-            sandbox.task(dir, ["repair"]).ok();
-            // What could not be furnished is kept and blocked; the hint says what to do then.
-            if sandbox.task(dir, ["list", "--format=%(state)"]).ok().stdout == "blocked\n" {
-                sandbox.task(dir, ["reopen", "x"]).ok();
-            }
-        },
-        ..case.done(&["already exists"])
+    Case { again: the_same_and_furnished, ..case.done(&["already exists"]) }
+}
+
+/// What could not be furnished is kept and blocked; the hint says what to do then.
+#[track_caller]
+pub fn the_same_and_furnished(sandbox: &Sandbox, dir: &Path, case: &Case) {
+    super::the_same(sandbox, dir, case);
+    sandbox.task(dir, ["repair"]).ok();
+    if sandbox.task(dir, ["list", "--format=%(state)"]).ok().stdout == "blocked\n" {
+        sandbox.task(dir, ["reopen", "x"]).ok();
     }
 }
 

@@ -120,12 +120,12 @@ impl Worktree {
         let failed = || format!("could not write '{}'", path.display());
         // Empty, as it is for a moment when it is opened, it would be a lock of somebody's who gives no reason.
         let new = self.git_dir.join("locked.new");
-        std::fs::write(&new, BEING_REMOVED).or_fatal(failed)?;
-        let linked = std::fs::hard_link(&new, &path);
-        let removed = std::fs::remove_file(&new);
+        let linked = std::fs::write(&new, BEING_REMOVED).and_then(|()| std::fs::hard_link(&new, &path));
+        // It is in nobody's way, and goes with the directory.
+        let _ = std::fs::remove_file(&new);
         match linked {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e).or_fatal(failed),
-            _ => removed.or_fatal(|| format!("could not remove '{}'", new.display())),
+            _ => Ok(()),
         }
     }
 

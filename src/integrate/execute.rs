@@ -184,20 +184,20 @@ impl<'a, 'b> Execution<'a, 'b> {
         self.drive()
     }
 
-    /// Takes it back, unless it has landed: then it is finished.
+    /// Takes it back, unless it has landed: then it is finished, and gives what came of it.
     ///
     /// # Errors
     /// As [`Execution::start`].
-    pub fn abort_published(mut self) -> Result<Report> {
+    pub fn abort_published(mut self) -> Result<Option<Report>> {
         if self.journal.phase == Phase::Finishing || self.has_landed()? {
             self.desk.observer.warn(&format!(
                 "'{}' has moved already: the integration is finished; see 'git integrate --undo'",
                 self.place.name()
             ));
-            return self.finish();
+            return self.finish().map(Some);
         }
         abort(self.desk, self.place, Some(self.shop), self.journal)?;
-        Ok(self.report(Ended::Aborted))
+        Ok(None)
     }
 
     /// What the target would become.

@@ -330,11 +330,11 @@ impl GitLock {
 
 impl Drop for GitLock {
     fn drop(&mut self) {
-        // A failure here leaves files that the next one who takes the lock removes.
-        if !self.committed && !self.lock.as_os_str().is_empty() {
-            let _ = fs::remove_file(&self.lock);
+        // What is left here the next one who takes the lock removes: by our file it knows that the lock is ours.
+        let is_held = !self.committed && !self.lock.as_os_str().is_empty();
+        if !is_held || fs::remove_file(&self.lock).is_ok() {
+            let _ = fs::remove_file(&self.ours);
         }
-        let _ = fs::remove_file(&self.ours);
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Desk, Slug, note};
 use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
+use crate::paths::is_no_place;
 use crate::store::atomic;
 
 /// The note's path below the top of a worktree.
@@ -226,7 +227,12 @@ pub fn remove_link(desk: &Desk<'_>, slug: &Slug) -> Result<()> {
     let dir = path.parent().expect("a note is in a directory");
     let only_ignore = fs::read_dir(dir).is_ok_and(|all| all.flatten().all(|e| e.file_name() == ".gitignore"));
     if only_ignore {
-        let _ = fs::remove_file(dir.join(".gitignore"));
+        let ignore = dir.join(".gitignore");
+        if let Err(e) = fs::remove_file(&ignore)
+            && !is_no_place(&e)
+        {
+            return Err(e).or_fatal(|| format!("could not remove '{}'", ignore.display()));
+        }
         let _ = fs::remove_dir(dir);
         // Fails where other notes are, and that is right.
         let _ = fs::remove_dir(main.join("notes"));

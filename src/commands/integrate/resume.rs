@@ -68,8 +68,7 @@ fn locked(
             None => None,
         };
         execute::abort(desk, place, shop.as_ref(), &journal)?;
-        cx.ui.note(&format!("Aborted; '{}' is as it was", place.name()));
-        return Ok(EXIT_DONE);
+        return Ok(aborted(cx, place));
     }
     // A conflict that was to be asked about on a terminal that is gone is one to stop at.
     if journal.on_conflict == OnConflict::Ask && !cx.ui.can_prompt() {
@@ -82,10 +81,19 @@ fn locked(
     let execution = Execution::new(desk, place, &shop, &mut journal, &mut *resolver)?;
     let report = match action {
         Action::Skip => execution.skip()?,
-        Action::Abort => execution.abort_published()?,
+        Action::Abort => match execution.abort_published()? {
+            Some(landed) => landed,
+            None => return Ok(aborted(cx, place)),
+        },
         _ => execution.resume()?,
     };
     report::render(cx, args, place, &report)
+}
+
+/// As it was asked for.
+fn aborted(cx: &Cx, place: &Place) -> u8 {
+    cx.ui.note(&format!("Aborted; '{}' is as it was", place.name()));
+    EXIT_DONE
 }
 
 /// The integration that is meant: that of `--into`, else the only one in progress.

@@ -78,8 +78,9 @@ fn add() -> Case {
 pub fn the_same_and_furnished(sandbox: &Sandbox, dir: &Path, case: &Case) {
     super::the_same(sandbox, dir, case);
     sandbox.task(dir, ["repair"]).ok();
-    if sandbox.task(dir, ["list", "--format=%(state)"]).ok().stdout == "blocked\n" {
-        sandbox.task(dir, ["reopen", "x"]).ok();
+    let listed = sandbox.task(dir, ["list", "--format=%(task) %(state)"]).ok().stdout;
+    for task in listed.lines().filter_map(|line| line.strip_suffix(" blocked")) {
+        sandbox.task(dir, ["reopen", task]).ok();
     }
 }
 
@@ -90,11 +91,11 @@ fn add_from_a_plan() -> Case {
         sandbox.write(sandbox.path(""), "plan.toml", plan);
         dir
     };
-    Case::new(prepare, &["git-task", "add", "--from", "../plan.toml"], |sandbox, dir| {
+    let case = Case::new(prepare, &["git-task", "add", "--from", "../plan.toml"], |sandbox, dir| {
         are_listed(sandbox, dir, "a open\nb open\n");
         assert!(exists(sandbox, "a") && exists(sandbox, "b"));
-    })
-    .done(&["already exists"])
+    });
+    Case { again: the_same_and_furnished, ..case.done(&["already exists"]) }
 }
 
 fn ready() -> Case {

@@ -17,6 +17,7 @@ use crate::git::process::{Cmd, Git, Output};
 use crate::git::scratch::Scratch;
 use crate::git::unmerged::resolved;
 use crate::interrupt;
+use crate::paths::read_if_there;
 
 /// What came of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +125,19 @@ fn require_added(shop: &Workshop<'_>) -> Result<()> {
 /// task's history.
 fn restore_merge(shop: &Workshop<'_>, car: &Car) -> Result<()> {
     let head = shop.git_dir.join("MERGE_HEAD");
-    if head.exists() {
-        return Ok(());
+    if let Some(pending) = read_if_there(&head)? {
+        if pending.lines().next() == Some(car.tip.to_string().as_bytes()) {
+            return Ok(());
+        }
+        let path = shop.path.display();
+        return Err(Failure::fatal(format!(
+            "the merge in progress in '{path}' is not that of '{}'",
+            car.slug
+        ))
+        .hint(
+            "integrateElsewhere",
+            format!("Give it up with 'git -C \"{path}\" merge --abort', then 'git integrate --continue'."),
+        ));
     }
     let write = |name: &str, text: String| {
         let path = shop.git_dir.join(name);
@@ -230,14 +242,17 @@ fn rebased(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> 
 /// What git left after a merge or a commit.
 fn outcome(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> {
     let head = shop.head()?;
-    if output.status.success() && head != onto {
+    if !output.status.success() {
+        interrupt::check()?;
+    }
+    if head != onto {
+        // It was made, and git killed before it forgot that it was at it: the next one would not begin.
+        if shop.operation() == Some("merge") {
+            shop.git(["merge", "--quit"]).run()?;
+        }
         return Ok(Made::Commit(head));
     }
     interrupt::check()?;
-    if head != onto {
-        // Made, and then something was said about it.
-        return Ok(Made::Commit(head));
-    }
     // A squash that conflicts leaves no MERGE_HEAD.
     if !unmerged(shop)?.is_empty() || !output.status.success() && was_resolved(shop)? {
         return Ok(Made::Conflict);

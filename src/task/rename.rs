@@ -14,7 +14,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
-use crate::git::worktree::Head;
+use crate::git::worktree::{Head, Worktree};
 use crate::store::record::{Found, Intent, Record, intents};
 
 /// Renames a task.
@@ -121,8 +121,7 @@ fn finish_branch(desk: &Desk<'_>, from: &str, to: &str, tip: ObjectId) -> Result
         repo.update_refs("git task rename", &[(to.to_owned(), Some(tip), Old::Absent)])?;
     }
     for worktree in repo.worktrees()?.iter().filter(|w| w.head == Head::Branch(from.to_owned())) {
-        let git = Git::with_git_dir(repo.common_dir(), &worktree.git_dir);
-        git.cmd(["symbolic-ref", "-m", "git task rename", "HEAD", to]).run()?;
+        turn_head(desk, worktree, to)?;
     }
     Ok(())
 }
@@ -150,6 +149,9 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
             None => desk.repo.at_home(),
         };
         retry(desk.settings.lock_timeout, || git.cmd(["branch", "-m", from, to]).run())?;
+        if clone.is_none() {
+            require_renamed(desk, from, to)?;
+        }
         if clone.is_some() {
             retry(desk.settings.lock_timeout, || desk.repo.cmd(["branch", "-m", from, to]).run())?;
         }
@@ -207,6 +209,24 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
         notes::link_in_main(desk, path, new)?;
     }
     Ok(renamed)
+}
+
+/// A branch that git could not read just then is none to it: it turns each HEAD, renames nothing, and says nothing.
+fn require_renamed(desk: &Desk<'_>, from: &str, to: &str) -> Result<()> {
+    let (from_ref, to_ref) = (format!("refs/heads/{from}"), format!("refs/heads/{to}"));
+    if desk.repo.find_ref(&to_ref)?.is_some() || desk.repo.find_ref(&from_ref)?.is_none() {
+        return Ok(());
+    }
+    let turned = Head::Branch(to_ref);
+    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.head == turned) {
+        turn_head(desk, worktree, &from_ref)?;
+    }
+    Err(Failure::fatal(format!("git branch -m did not rename '{from}'")))
+}
+
+fn turn_head(desk: &Desk<'_>, worktree: &Worktree, to: &str) -> Result<()> {
+    let git = Git::with_git_dir(desk.repo.common_dir(), &worktree.git_dir);
+    git.cmd(["symbolic-ref", "-m", "git task rename", "HEAD", to]).run().map(drop)
 }
 
 fn move_note(worktree: &Path, old: &Slug, new: &Slug) -> Result<()> {

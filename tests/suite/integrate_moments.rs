@@ -169,3 +169,45 @@ fn who_went_on_in_what_was_kept_goes_on_after_an_undo() {
     sandbox.integrate(&dir, [] as [&str; 0]).ok();
     sandbox.git(&dir, ["ls-tree", "--name-only", "main", "a", "later"]).ok().prints("a\nlater\n");
 }
+
+#[test]
+fn a_git_that_was_killed_just_after_its_commit_is_gone_on_from() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    ready(&sandbox, &dir, "b", "b", "1\n");
+    // git runs it before it forgets that it was merging.
+    let hook = format!("#!/bin/sh\nmkdir '{}' && kill -KILL $PPID\n", sandbox.path("once").display());
+    sandbox.write(&dir, ".git/hooks/post-merge", hook);
+    sandbox.sh(&dir, "chmod +x .git/hooks/post-merge").ok();
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    assert!(sandbox.path("once").exists());
+    let log = sandbox.git(&dir, ["log", "--first-parent", "--format=%s %p"]).ok().stdout;
+    let subjects: Vec<_> = log.lines().filter_map(|line| line.split('\'').nth(1)).collect();
+    assert_eq!(subjects, ["b", "a"], "{log}");
+    assert_eq!(std::fs::read_to_string(dir.join("b")).unwrap(), "1\n");
+    settled(&sandbox, &dir);
+}
+
+#[test]
+fn a_merge_of_something_else_is_not_taken_for_the_tasks() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, "f", "0\n", "File");
+    ready(&sandbox, &dir, "a", "f", "1\n");
+    sandbox.commit(&dir, "f", "2\n", "Change");
+    sandbox.git(&dir, ["branch", "other", "HEAD~1"]).ok();
+    sandbox.integrate(&dir, ["--on-conflict=stop"]).fails(1);
+    let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
+    sandbox.git(&shop, ["merge", "--abort"]).ok();
+    let other =
+        "git checkout -q other && echo 1 >g && git add g && git commit -qm Other && git checkout -q main";
+    sandbox.sh(&dir, other).ok();
+    sandbox.git(&shop, ["merge", "--no-ff", "--no-commit", "other"]).ok();
+    let refused = sandbox.integrate(&dir, ["--continue"]).fails(128);
+    refused.says("is not that of 'a'").says("merge --abort");
+    assert_eq!(sandbox.git(&dir, ["log", "-1", "--format=%s", "main"]).ok().line(), "Change");
+    sandbox.git(&shop, ["merge", "--abort"]).ok();
+    sandbox.integrate(&dir, ["--abort"]).ok();
+    settled(&sandbox, &dir);
+}

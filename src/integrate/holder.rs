@@ -71,6 +71,21 @@ impl Holder {
         Git::at(&self.path).with_index(&self.copy)
     }
 
+    /// A git that was killed at it leaves a lock on the copy, and nobody else has to do with that.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn unlock_copy(&self) -> Result<()> {
+        let mut lock = self.copy.clone().into_os_string();
+        lock.push(".lock");
+        match fs::remove_file(&lock) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(e).or_fatal(|| format!("could not remove '{}'", Path::new(&lock).display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The copy takes the place of the index, and the lock is freed.
     ///
     /// # Errors

@@ -12,9 +12,9 @@ use gix::bstr::{BString, ByteSlice};
 use super::holder::Holder;
 use super::place::Place;
 use crate::desk::Desk;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Failure, Kind, OrFatal, Result};
 use crate::git::parse_id;
-use crate::git::process::retry;
+use crate::git::process::{Git, retry};
 use crate::git::refs::{Old, short_name};
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::path_from;
@@ -180,6 +180,7 @@ fn follow_all(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId, all:
 /// Files that are as `to` has them already, because a kill came while git wrote them, become so in the index:
 /// git would take them for changes of somebody's.
 fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
+    holder.unlock_copy()?;
     let (git, path) = (holder.git(), &holder.path);
     let raw = git.cmd(["diff-tree", "-r", "-z", "--no-renames", &from.to_string(), &to.to_string()]).run()?;
     let mut script: Vec<u8> = Vec::new();
@@ -221,6 +222,8 @@ fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
                 script.extend_from_slice(
                     &[mode.as_slice(), b" ", hex.as_bytes(), b"\t", name.as_slice(), b"\0"].concat(),
                 );
+            } else {
+                remove_beginning(&git, &path.join(path_from(name)), *id)?;
             }
         }
     }
@@ -228,4 +231,13 @@ fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
         return Ok(());
     }
     git.cmd(["update-index", "-z", "--index-info"]).stdin(script).run().map(drop)
+}
+
+/// Removes a file that was not written to its end: git would take it for somebody's. There was no change when it was
+/// asked whether it can be written.
+fn remove_beginning(git: &Git, file: &Path, whole: ObjectId) -> Result<()> {
+    let failed = || format!("could not remove '{}'", file.display());
+    let there = std::fs::read(file).or_fatal(failed)?;
+    let whole = git.cmd(["cat-file", "blob", &whole.to_string()]).run()?;
+    if whole.starts_with(&there) { std::fs::remove_file(file).or_fatal(failed) } else { Ok(()) }
 }

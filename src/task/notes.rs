@@ -11,7 +11,7 @@ use super::{Desk, Slug, note};
 use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
-use crate::paths::is_no_place;
+use crate::paths::{inside, is_no_place};
 use crate::store::atomic;
 
 /// The note's path below the top of a worktree.
@@ -225,7 +225,8 @@ pub fn remove_link(desk: &Desk<'_>, slug: &Slug) -> Result<()> {
         Err(_) => {}
     }
     let dir = path.parent().expect("a note is in a directory");
-    let only_ignore = fs::read_dir(dir).is_ok_and(|all| all.flatten().all(|e| e.file_name() == ".gitignore"));
+    let inside = inside(dir)?;
+    let only_ignore = dir.is_dir() && inside.iter().all(|path| path.ends_with(".gitignore"));
     if only_ignore {
         let ignore = dir.join(".gitignore");
         if let Err(e) = fs::remove_file(&ignore)

@@ -211,3 +211,19 @@ fn a_merge_of_something_else_is_not_taken_for_the_tasks() {
     sandbox.integrate(&dir, ["--abort"]).ok();
     settled(&sandbox, &dir);
 }
+
+#[test]
+fn a_file_that_was_not_written_to_its_end_is_written_again() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    ready(&sandbox, &dir, "b", "README", "other\n");
+    // git removes a file before it writes the next.
+    let write = format!("cd '{}' && printf 1 >a && printf oth >README\n{KILL}", dir.display());
+    when_main_moves(&sandbox, &dir, &write);
+    assert_eq!(sandbox.integrate(&dir, [] as [&str; 0]).code, 137);
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    assert_eq!(std::fs::read_to_string(dir.join("a")).unwrap(), "1\n");
+    assert_eq!(std::fs::read_to_string(dir.join("README")).unwrap(), "other\n");
+    settled(&sandbox, &dir);
+}

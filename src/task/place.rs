@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 
 use super::record::Tasks;
-use super::{Branch, Desk, Slug, Task};
+use super::{Branch, Desk, Slug, Task, taken};
 use crate::context::Context;
 use crate::desk::template;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
-use crate::paths::normalise;
+use crate::paths::{is_there, normalise};
 
 /// Finds a task's worktree among all: the one made for it, else the one that has its branch.
 pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Worktree> {
@@ -49,8 +49,12 @@ pub fn path_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Optio
 /// As [`path_of`].
 ///
 /// # Errors
-/// If it has none now; the hint says what can be done.
+/// If it has none now; the hint says what can be done. If another process is making it: what is written there
+/// before that is done would not stay.
 pub fn require_path(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
+    if !task.state.is_live() && is_there(&repo.state_dir().join("intents").join(task.slug.as_str()))? {
+        return Err(taken::by_process(task.slug.as_str()));
+    }
     path_of(repo, task, worktrees)?.ok_or_else(|| {
         let advice = match task.state.is_live() {
             true => "If it was moved or deleted by hand, see 'git task repair -n'.".to_owned(),

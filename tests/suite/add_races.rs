@@ -173,3 +173,26 @@ fn a_task_that_is_being_made_is_not_taken_for_a_branch() {
     at_work.lock().unwrap();
     sandbox.refuses(&dir, ["add", "x"], 128, "task 'x' is being changed by another process");
 }
+
+#[test]
+fn a_worktree_that_is_being_made_is_nobodys_yet() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    sandbox.task(&dir, ["rm", "x"]).ok();
+    let said = sandbox.path("said");
+    let ask = format!(
+        "#!/bin/sh\nunset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE\ncd '{}'\ngit task path x >'{}' 2>&1\n",
+        dir.display(),
+        said.display()
+    );
+    sandbox.write(&dir, ".git/hooks/post-checkout", ask);
+    sandbox.sh(&dir, "chmod +x .git/hooks/post-checkout").ok();
+    for again in [&["add", "x", "--reuse"][..], &["restore", "x"]] {
+        let path = sandbox.task(&dir, again).ok().path();
+        let text = std::fs::read_to_string(&said).unwrap();
+        assert!(text.starts_with("fatal: task 'x' is being changed by another process"), "{again:?}: {text}");
+        assert_eq!(sandbox.task(&dir, ["path", "x"]).ok().path(), path);
+        sandbox.task(&dir, ["rm", "x"]).ok();
+    }
+}

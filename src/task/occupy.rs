@@ -118,11 +118,10 @@ pub struct Left {
 }
 
 /// Puts what is in the slot of a task into the trash and makes its worktree new again; without work in it only what
-/// is ignored. Before the note goes it is given to `archive`.
+/// is ignored. Before the note goes it is given to `archive`. `begun` says afterwards whether anything was taken away.
 ///
 /// # Errors
-/// If something can't be kept, or somebody keeps writing there: then nothing was taken away. If git or the file
-/// system refuses.
+/// If something can't be kept, or somebody keeps writing there. If git or the file system refuses.
 pub fn leave(
     desk: &Desk<'_>,
     task: &Task,
@@ -130,8 +129,10 @@ pub fn leave(
     (slot, to): (&str, ObjectId),
     (has_work, cleaning): (bool, clean::Options<'_>),
     archive: impl Fn(Option<&[u8]>) -> Result<()>,
+    begun: &mut bool,
 ) -> Result<Left> {
     for attempt in 1.. {
+        *begun = true;
         let note = notes::read(&worktree.path, &task.slug).unwrap_or_default();
         let mut kept = clean::worth_keeping(desk, worktree, Some(task.slug.as_str()))?;
         if has_work {
@@ -152,8 +153,12 @@ pub fn leave(
                 mark::put(worktree, slot, to, desk.context.now())?;
                 return Ok(Left { parked: false, note });
             }
-            Some(_) if attempt < clean::ATTEMPTS => {}
-            Some(name) => return Err(clean::busy(worktree, &name)),
+            Some(name) => {
+                *begun = false;
+                if attempt == clean::ATTEMPTS {
+                    return Err(clean::busy(worktree, &name));
+                }
+            }
         }
     }
     unreachable!("it returns at the last attempt")

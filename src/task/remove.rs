@@ -129,7 +129,8 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
     drop(held);
     let to = Destination { aside: aside.as_deref(), slot: slot.as_ref().map(|(s, to)| (s.as_str(), *to)) };
-    match intent.during(|| carry_out(desk, &task, worktree, to, deletes, becomes)) {
+    let mut begun = slot.is_some();
+    match intent.during(|| carry_out(desk, &task, worktree, to, deletes, becomes, &mut begun)) {
         Ok(mut removed) => {
             removed.head = head;
             // Said where it can be found before the intent goes, which knows it too.
@@ -141,7 +142,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         }
         Err(failure) => {
             // As long as the directory has not been moved nothing has been taken away. A slot's stays.
-            if slot.is_none() && !has_moved(path.as_deref(), aside.as_deref()) {
+            if !begun && !has_moved(path.as_deref(), aside.as_deref()) {
                 intent.done()?;
             }
             Err(failure)

@@ -93,10 +93,13 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         .with("scrub", word(options.scrub));
     let intent = Intent::write(&desk.repo.state_dir(), &held, name, &record)?;
     drop(held);
+    let mut begun = true;
+    let done = intent.during(|| carry_out(desk, &task, worktree, &slot, to, options, &mut begun));
     // What was cut off by the user, or failed, is settled as if we had been killed.
-    let kept = intent.during(|| carry_out(desk, &task, worktree, &slot, to, options))?;
-    intent.done()?;
-    Ok(kept)
+    if done.is_ok() || !begun {
+        intent.done()?;
+    }
+    done
 }
 
 /// `git worktree lock` keeps a slot with its holder.
@@ -114,6 +117,7 @@ fn carry_out(
     slot: &str,
     to: ObjectId,
     options: Options<'_>,
+    begun: &mut bool,
 ) -> Result<bool> {
     let step = desk.observer.step(&format!("Giving back slot {slot}"));
     let slug = &task.slug;
@@ -125,7 +129,7 @@ fn carry_out(
     let homeless = note.is_some() && !notes::can_archive(desk, slug);
     if has_more || homeless {
         let archive = |note: Option<&[u8]>| notes::archive(desk, slug, note);
-        let left = occupy::leave(desk, task, worktree, (slot, to), (has_work, cleaning), archive)?;
+        let left = occupy::leave(desk, task, worktree, (slot, to), (has_work, cleaning), archive, begun)?;
         if left.parked {
             drop(step);
             forget(desk, slug, slot, true)?;

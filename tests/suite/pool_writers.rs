@@ -144,3 +144,22 @@ fn what_is_written_at_the_last_moment_stays_until_it_is_kept() {
     assert!(holds("a.seen", "changed\n") && holds("late", "late\n"), "{kept}");
     assert!(holds("README", &format!("{readme}late\n")), "{kept}");
 }
+
+#[test]
+fn who_does_not_stop_writing_keeps_the_task_too() {
+    for way in [["task", "rm", "-f", "x"], ["pool", "release", "-f", "x"]] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = with_work(&sandbox);
+        once_kept(&sandbox, &dir, &path, "echo more >>log");
+        sandbox.git(&dir, way).fails(128).says("is being written");
+        fs::remove_file(dir.join(".git/hooks/reference-transaction")).unwrap();
+        // Nobody finishes it later on.
+        sandbox.task(&dir, ["repair"]).ok().prints("");
+        sandbox.pool(&dir, ["repair"]).ok().prints("");
+        sandbox.task(&dir, ["list", "--format=%(task) %(state) %(slot)"]).ok().prints("x open 1\n");
+        let status = " M README\nA  early\n?? log\n";
+        sandbox.git(&path, ["status", "--porcelain"]).ok().prints(status);
+        sandbox.git(&path, ["symbolic-ref", "HEAD"]).ok().prints("refs/heads/x\n");
+        assert!(path.join("notes/x/status.md").exists());
+    }
+}

@@ -58,6 +58,7 @@ pub fn carry_out(
     to: Destination<'_>,
     deletes: Option<ObjectId>,
     becomes: State,
+    begun: &mut bool,
 ) -> Result<Removed> {
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
     // What took its place is somebody else's.
@@ -92,7 +93,7 @@ pub fn carry_out(
     let (parked, look) = match seated {
         Some((worktree, home)) => {
             let cleaning = clean::Options { task: Some(task.slug.as_str()), ..clean::Options::default() };
-            let left = occupy::leave(desk, task, worktree, home, (true, cleaning), |_| Ok(()))?;
+            let left = occupy::leave(desk, task, worktree, home, (true, cleaning), |_| Ok(()), begun)?;
             note = left.note;
             (left.parked, None)
         }

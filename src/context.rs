@@ -149,8 +149,8 @@ fn is_false(value: &std::ffi::OsStr) -> bool {
     value.to_str().is_some_and(|v| ["0", "false", "no", "off"].contains(&v.to_ascii_lowercase().as_str()))
 }
 
-/// Goes to `home` if the current directory is no more: some libraries can't do anything there. False if that is
-/// not there either.
+/// Goes to `home` from a directory that is being removed, by somebody else and at any moment: some libraries can't do
+/// anything where there is none. False if neither is there.
 pub fn leave_removed_directory(home: &std::path::Path) -> bool {
-    std::env::current_dir().is_ok() || std::env::set_current_dir(home).is_ok()
+    std::env::set_current_dir(home).is_ok() || std::env::current_dir().is_ok()
 }

@@ -242,7 +242,7 @@ fn rebased(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> 
 /// What git left after a merge or a commit.
 fn outcome(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> {
     let head = shop.head()?;
-    if !output.status.success() {
+    if head == onto || !output.status.success() {
         interrupt::check()?;
     }
     if head != onto {
@@ -252,7 +252,6 @@ fn outcome(shop: &Workshop<'_>, onto: ObjectId, output: Output) -> Result<Made> 
         }
         return Ok(Made::Commit(head));
     }
-    interrupt::check()?;
     // A squash that conflicts leaves no MERGE_HEAD.
     if !unmerged(shop)?.is_empty() || !output.status.success() && was_resolved(shop)? {
         return Ok(Made::Conflict);

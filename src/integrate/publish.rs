@@ -94,6 +94,7 @@ pub fn move_target(
         for done in &held[..=at] {
             take_over(done, from, to)?;
             read_tree(done, to, from, false)?;
+            check_out_missing(done, from, to)?;
         }
         let back = [(target.to_owned(), Some(from), Old::Is(to))];
         retry(limit, || desk.repo.update_refs("git integrate: taken back", &back))?;
@@ -231,6 +232,22 @@ fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
         return Ok(());
     }
     git.cmd(["update-index", "-z", "--index-info"]).stdin(script).run().map(drop)
+}
+
+/// Writes what git had removed already, when it was cut off, to write it anew: in the index nothing has changed, so that
+/// on the way back git has nothing to do.
+fn check_out_missing(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
+    let git = holder.git();
+    let names = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=a"];
+    let names = git.cmd(names).args([from.to_string(), to.to_string()]).run()?;
+    let is_missing =
+        |name: &&[u8]| !name.is_empty() && holder.path.join(path_from(name)).symlink_metadata().is_err();
+    let list: Vec<u8> =
+        names.split(|b| *b == 0).filter(is_missing).flat_map(|name| [name, b"\0"].concat()).collect();
+    if list.is_empty() {
+        return Ok(());
+    }
+    git.cmd(["checkout-index", "-q", "-u", "-z", "--stdin"]).stdin(list).run().map(drop)
 }
 
 /// Removes a file that was not written to its end: git would take it for somebody's. There was no change when it was

@@ -6,7 +6,7 @@ use super::{Desk, Task, taken};
 use crate::error::Result;
 use crate::store::record::{Intent, Record, intents};
 
-/// Locks the worktree at `path`, or unlocks it.
+/// Locks the worktree at `path`.
 ///
 /// # Errors
 /// If another process is at the task, or in git's words.

@@ -227,3 +227,25 @@ fn a_file_that_was_not_written_to_its_end_is_written_again() {
     assert_eq!(std::fs::read_to_string(dir.join("README")).unwrap(), "other\n");
     settled(&sandbox, &dir);
 }
+
+#[test]
+fn what_git_removed_before_it_was_killed_is_there_again_when_all_goes_back() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitattributes", "*.seen filter=kill\n", "Filter");
+    sandbox.commit(&dir, "a.seen", "0\n", "Seen");
+    ready(&sandbox, &dir, "a", "a.seen", "1\n");
+    let before = sandbox.commit_id(&dir, "main");
+    // Where the user is, git has removed the old file by now.
+    let (at, once) = (dir.display(), sandbox.path("once"));
+    let kill =
+        format!("[ \"$PWD\" = '{at}' ] && mkdir '{}' 2>/dev/null && kill -KILL $PPID; cat", once.display());
+    sandbox.git(&dir, ["config", "filter.kill.smudge", &kill]).ok();
+    sandbox.integrate(&dir, [] as [&str; 0]).fails(1);
+    assert!(once.exists());
+    assert_eq!(sandbox.commit_id(&dir, "main"), before);
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    assert_eq!(std::fs::read_to_string(dir.join("a.seen")).unwrap(), "1\n");
+    settled(&sandbox, &dir);
+}

@@ -255,11 +255,16 @@ impl Sandbox {
         let minutes = self.commits.fetch_add(1, Ordering::Relaxed);
         format!("{} +0000", FIRST_COMMIT + 60 * minutes)
     }
+
+    /// Whether the directory of a failed test stays.
+    pub fn is_kept() -> bool {
+        std::env::var_os(KEEP).is_some_and(|v| v == "1")
+    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if std::thread::panicking() && std::env::var_os(KEEP).is_some_and(|v| v == "1") {
+        if std::thread::panicking() && Sandbox::is_kept() {
             self.temp.disable_cleanup(true);
             super::skip::say(&format!("kept: {}", self.root.display()));
         }

@@ -9,22 +9,26 @@
     reason = "processes are started here, and their output may go to our stderr"
 )]
 
+mod at;
 mod contention;
 mod group;
 mod kept;
+mod output;
 mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use at::Git;
 pub use contention::{is_contention, retry};
 pub use kept::keeping_open;
+pub use output::{Output, code_of};
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -52,73 +56,6 @@ const LOCAL_ENV_VARS: &[&str] = &[
     "GIT_COMMON_DIR",
 ];
 
-/// Where git commands of one repository run.
-#[derive(Clone, Debug)]
-pub struct Git {
-    dir: PathBuf,
-    git_dir: Option<PathBuf>,
-    index: Option<PathBuf>,
-}
-
-impl Git {
-    /// git works on the worktree whose top level is `dir`, and on no other: if its `.git` is missing or broken
-    /// that is an error, where looking upwards could find the repository around it.
-    pub fn at(dir: impl Into<PathBuf>) -> Self {
-        let dir = dir.into();
-        Git { git_dir: Some(dir.join(".git")), dir, index: None }
-    }
-
-    /// git looks for the repository from `dir` upwards.
-    pub fn discovering(dir: impl Into<PathBuf>) -> Self {
-        Git { dir: dir.into(), git_dir: None, index: None }
-    }
-
-    /// git runs in `dir` and is told its repository.
-    pub fn with_git_dir(dir: impl Into<PathBuf>, git_dir: impl Into<PathBuf>) -> Self {
-        Git { dir: dir.into(), git_dir: Some(git_dir.into()), index: None }
-    }
-
-    /// The same with another index.
-    #[must_use]
-    pub fn with_index(&self, index: &Path) -> Self {
-        Git { index: Some(index.to_owned()), ..self.clone() }
-    }
-
-    /// A git command with settings of our own. `git -c` would take a key to end at the first `=`, and the name of
-    /// a branch may have one.
-    pub fn configured<I, S>(&self, settings: &[(&str, &str)], args: I) -> Cmd
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        let numbered =
-            || settings.iter().enumerate().map(|(n, setting)| (format!("GIT_PARALLEL_VALUE_{n}"), setting));
-        let options = numbered().map(|(var, (key, _))| format!("--config-env={key}={var}"));
-        self.cmd(options).args(args).envs(numbered().map(|(var, (_, value))| (var, value)))
-    }
-
-    /// A git command, not yet started.
-    pub fn cmd<I, S>(&self, args: I) -> Cmd
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        let mut command = command("git");
-        command.current_dir(&self.dir);
-        if let Some(git_dir) = &self.git_dir {
-            command.env("GIT_DIR", git_dir);
-        }
-        if let Some(index) = &self.index {
-            command.env("GIT_INDEX_FILE", index);
-        }
-        // Messages are read, so they must be in git's own words; LC_ALL would also change how an editor or a
-        // hook treats characters.
-        command.env("LANGUAGE", "C").env("LC_MESSAGES", "C");
-        command.args(args);
-        Cmd { command, stdin: None, leaves_others: false, keeps_open: true }
-    }
-}
-
 /// Every command begins here: without the variables that would lead it to another repository.
 fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
@@ -140,18 +77,6 @@ pub struct Cmd {
     stdin: Option<Vec<u8>>,
     leaves_others: bool,
     keeps_open: bool,
-}
-
-/// What a command printed, and how it ended.
-#[derive(Debug)]
-pub struct Output {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// Its standard output, as it is.
-    pub stdout: Vec<u8>,
-    /// Its standard error, as it is.
-    pub stderr: Vec<u8>,
-    name: String,
 }
 
 impl Cmd {
@@ -380,43 +305,6 @@ fn not_started(command: &Command, name: &str, error: std::io::Error) -> Failure 
             Ok(()) => unreachable!("it was made from an error"),
         },
     }
-}
-
-impl Output {
-    /// The exit code; a signal counts as 128 and its number, as a shell has it.
-    pub fn code(&self) -> i32 {
-        code_of(self.status)
-    }
-
-    /// The failure that this output describes.
-    pub fn into_failure(self) -> Failure {
-        if interrupt::requested() {
-            return Failure::interrupted();
-        }
-        let text = String::from_utf8_lossy(&self.stderr);
-        let said = last_words(&text).unwrap_or_else(|| match self.status.signal() {
-            Some(signal) => format!("{} was killed by signal {signal}", self.name),
-            None => format!("{} failed with exit code {}", self.name, self.code()),
-        });
-        Failure::fatal(said)
-    }
-}
-
-/// The exit code of a status; a signal counts as 128 and its number, as a shell has it.
-pub fn code_of(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
-}
-
-/// What git's standard error comes to: its `fatal:` and `error:` lines without prefix, else its last line.
-fn last_words(stderr: &str) -> Option<String> {
-    let stripped = |line: &str| {
-        ["fatal: ", "error: "].iter().find_map(|prefix| line.strip_prefix(prefix)).map(str::to_owned)
-    };
-    let fatal: Vec<_> = stderr.lines().filter_map(stripped).collect();
-    if !fatal.is_empty() {
-        return Some(fatal.join("; "));
-    }
-    stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// A command line of the user's, run by `sh` in `dir` with these variables added.

@@ -1,14 +1,6 @@
 use super::*;
 
 #[test]
-fn errors_of_git_lose_their_prefix_and_keep_their_words() {
-    let text = "Preparing worktree (new branch 'x')\nerror: unable to write file a\nfatal: cannot create\n";
-    assert_eq!(last_words(text).unwrap(), "unable to write file a; cannot create");
-    assert_eq!(last_words("hook says no\n\n").unwrap(), "hook says no");
-    assert_eq!(last_words("\n"), None);
-}
-
-#[test]
 fn a_daemon_that_holds_the_streams_does_not_hold_us() {
     let script = "tail -f /dev/null & echo $!; echo failed >&2; exit 3";
     let cmd = shell(script, Path::new("/"), std::iter::empty::<(&str, &str)>());

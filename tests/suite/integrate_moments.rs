@@ -190,6 +190,19 @@ fn a_git_that_was_killed_just_after_its_commit_is_gone_on_from() {
 }
 
 #[test]
+fn a_git_that_was_killed_just_after_it_moved_the_target_has_moved_it() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    when_main_moves(&sandbox, &dir, "kill -KILL $PPID");
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
+    assert!(sandbox.path("once").exists());
+    assert_eq!(std::fs::read_to_string(dir.join("a")).unwrap(), "1\n");
+    sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("a integrated\n");
+    settled(&sandbox, &dir);
+}
+
+#[test]
 fn a_merge_of_something_else_is_not_taken_for_the_tasks() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -64,6 +64,8 @@ pub struct Failure {
     pub source: anyhow::Error,
     /// Printed after the message.
     pub hint: Option<Hint>,
+    /// Another process is in the way and nothing has been changed: once it is done, the same may succeed.
+    pub passing: bool,
 }
 
 impl Failure {
@@ -98,13 +100,20 @@ impl Failure {
     }
 
     fn new(kind: Kind, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
-        Failure { kind, source: anyhow::Error::msg(message), hint: None }
+        Failure { kind, source: anyhow::Error::msg(message), hint: None, passing: false }
     }
 
     /// Adds advice under `advice.<key>`.
     #[must_use]
     pub fn hint(mut self, key: &'static str, text: impl Into<String>) -> Self {
         self.hint = Some(Hint { key, text: text.into() });
+        self
+    }
+
+    /// Marks it as [passing](Failure::passing).
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
         self
     }
 
@@ -138,7 +147,7 @@ impl fmt::Display for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(source: anyhow::Error) -> Self {
-        Failure { kind: Kind::Fatal, source, hint: None }
+        Failure { kind: Kind::Fatal, source, hint: None, passing: false }
     }
 }
 

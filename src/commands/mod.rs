@@ -69,6 +69,14 @@ impl Cx {
         Desk { repo: &self.repo, settings: &self.settings, context: &self.context, observer }
     }
 
+    /// Does what another of our processes may be in the way of, as [`Desk::patiently`].
+    ///
+    /// # Errors
+    /// What it said at last.
+    pub fn patiently<T>(&self, desk: &Desk<'_>, work: impl FnMut() -> Result<T>) -> Result<T> {
+        desk.patiently(|| pool::settle(self, desk), work)
+    }
+
     /// Prints one result line: for eyes as it may be shown, else as it is.
     ///
     /// # Errors

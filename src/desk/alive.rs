@@ -51,6 +51,11 @@ fn cwd_of(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
+/// Whether this process descends from that one, which then waits for it.
+pub fn is_ancestor(pid: u32) -> bool {
+    ancestors().contains(&pid)
+}
+
 /// The parent of this process, its parent, and so on.
 fn ancestors() -> Vec<u32> {
     let parent = |pid: &u32| stat(*pid, 1).and_then(|n| u32::try_from(n).ok()).filter(|pid| *pid != 0);

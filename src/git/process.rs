@@ -19,7 +19,7 @@ mod reader;
 mod tests;
 
 pub use at::Git;
-pub use contention::{is_contention, retry};
+pub use contention::{is_contention, retry, retry_while};
 pub use kept::keeping_open;
 pub use output::{Output, code_of};
 

@@ -2,6 +2,8 @@
 //!
 //! Each step can be done again, so that a kill costs nothing but its repetition.
 
+use std::borrow::Cow;
+
 use gix::ObjectId;
 
 use super::journal::{Car, Fate, Journal};
@@ -112,7 +114,18 @@ fn tidy(desk: &Desk<'_>, task: &Task, car: &Car, worktrees: &[Worktree]) -> Resu
         return Ok(Some(format!("you are in '{}'", here.path.display())));
     }
     let options = Options { landed: Some(car.tip), ..Options::default() };
-    match remove::remove(desk, task.slug.as_str(), worktrees, options) {
+    let mut now = Cow::Borrowed(worktrees);
+    let removed = desk.patiently(
+        || Ok(()),
+        || {
+            let removed = remove::remove(desk, task.slug.as_str(), &now, options);
+            if removed.as_ref().is_err_and(|failure| failure.passing) {
+                now = Cow::Owned(desk.repo.worktrees()?);
+            }
+            removed
+        },
+    );
+    match removed {
         Ok(removed) => {
             if !removed.lost.is_empty() {
                 desk.observer.note(&format!(

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::{Pool, Slot, State, check};
+use crate::desk::busy::busy;
 use crate::desk::slot::{SECTION, intent_name, is_about};
 use crate::desk::{Desk, alive, mark};
 use crate::error::{Failure, Result};
@@ -39,7 +40,7 @@ pub fn drain(desk: &Desk<'_>, count: Option<usize>) -> Result<Drained> {
         interrupt::check()?;
         let name = &slot.name;
         match (slot.state(now), count) {
-            (State::Idle, _) => match remove(desk, slot) {
+            (State::Idle, _) => match desk.patiently(|| Ok(()), || remove(desk, slot)) {
                 Ok(()) => drained.removed.push(name.clone()),
                 Err(failure) if failure.kind == crate::error::Kind::Interrupted => return Err(failure),
                 Err(failure) => drained.stayed.push(failure.context(format!("slot {name} stays"))),
@@ -76,9 +77,11 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     let now = desk.context.now();
     let pool = Pool::read(desk.repo)?;
     let Some(found) = pool.find(&slot.name) else { return Ok(()) };
-    if found.state(now) != State::Idle || intents(&state_dir, &held)?.iter().any(|i| is_about(i, &slot.name))
-    {
+    if found.state(now) != State::Idle {
         return Err(Failure::negative("somebody took it meanwhile"));
+    }
+    if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| is_about(i, &slot.name)) {
+        return Err(busy("it", &other.record));
     }
     let head = worktree_at(desk.repo, &slot.path).ok().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
     let record = Record::new("drain")

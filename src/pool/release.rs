@@ -6,6 +6,7 @@ use gix::ObjectId;
 
 use super::back::back_to;
 use super::{Pool, Slot, keep};
+use crate::desk::busy::busy;
 use crate::desk::slot::{SECTION, base, intent_name, is_about, take_back};
 use crate::desk::{Desk, clean, mark};
 use crate::error::{Failure, Result};
@@ -69,9 +70,8 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
         return Err(Failure::negative(format!("slot {name} was given to somebody else meanwhile")));
     }
     let state_dir = desk.repo.state_dir();
-    if intents(&state_dir, &held)?.iter().any(|i| is_about(i, name)) {
-        return Err(Failure::fatal(format!("slot {name} is being changed by another process"))
-            .hint("taskBusy", "Try again when that process is done."));
+    if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| is_about(i, name)) {
+        return Err(busy(format_args!("slot {name}"), &other.record));
     }
     let word = |yes: bool| if yes { "true" } else { "false" };
     let record = Record::new("release")

@@ -16,7 +16,7 @@ use crate::git::process::without_repository;
 use crate::interrupt;
 use crate::store::record::intents;
 use crate::task::record::Latest;
-use crate::task::{Desk, Task, setup};
+use crate::task::{Desk, Task, setup, taken};
 use crate::text::escape_controls;
 
 /// So many sessions of a task are remembered, with their logs.
@@ -65,7 +65,7 @@ pub struct Live {
 /// If the task has a session already, is being changed, or has gone; if so many as allowed run; or if it
 /// can't be started. Nothing runs then.
 pub fn background(desk: &Desk<'_>, launch: &Launch<'_>) -> Result<Live> {
-    let claim = claim(desk, launch, true)?;
+    let claim = desk.patiently(|| Ok(()), || claim(desk, launch, true))?;
     let started = (|| {
         let mut command = supervise::supervisor(&claim.dir, desk.settings.session.log_limit, &launch.argv)?;
         prepare(&mut command, desk, launch);
@@ -105,7 +105,7 @@ pub fn background(desk: &Desk<'_>, launch: &Launch<'_>) -> Result<Live> {
 /// # Errors
 /// As [`background`].
 pub fn foreground(desk: &Desk<'_>, launch: &Launch<'_>) -> Result<Session> {
-    let Claim { lock, dir, mut session } = claim(desk, launch, false)?;
+    let Claim { lock, dir, mut session } = desk.patiently(|| Ok(()), || claim(desk, launch, false))?;
     let started = supervise::leader(&dir, &launch.argv).and_then(|mut command| {
         prepare(&mut command, desk, launch);
         command.current_dir(launch.path);
@@ -275,8 +275,8 @@ fn claim(desk: &Desk<'_>, launch: &Launch<'_>, background: bool) -> Result<Claim
     if launch.tasks.read(desk.repo)?.find(task).is_none_or(|t| t.branch != launch.task.branch) {
         return Err(Failure::fatal(format!("task '{task}' was changed by another process")));
     }
-    if intents(&state_dir, &held)?.iter().any(|i| i.name == task && !i.abandoned) {
-        return Err(Failure::fatal(format!("task '{task}' is being changed by another process")));
+    if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| i.name == task && !i.abandoned) {
+        return Err(taken::by_process(task, &other.record));
     }
     if let Some(other) = session::running(&state_dir, task)? {
         return Err(has_one(&other, desk.context.now()));

@@ -120,7 +120,11 @@ impl Intent {
         let dir = state_dir.join("intents");
         let path = dir.join(name);
         let failed = || format!("could not write '{}'", path.display());
-        let bytes = record.to_bytes()?;
+        // Only for what another one says that it waits for: nothing depends on it.
+        let bytes = match record.get("pid") {
+            Some(_) => record.to_bytes()?,
+            None => record.clone().with("pid", std::process::id().to_string()).to_bytes()?,
+        };
         fs::create_dir_all(&dir).or_fatal(failed)?;
         let temporary = dir.join(format!(".{name}.tmp"));
         let write = || -> std::io::Result<File> {
@@ -222,14 +226,28 @@ pub struct Seen {
 pub fn peek(state_dir: &Path) -> Vec<Seen> {
     let entries = fs::read_dir(state_dir.join("intents")).into_iter().flatten().flatten();
     let shown = entries.filter(|e| !e.file_name().as_encoded_bytes().starts_with(b"."));
-    let look = |path: PathBuf| {
-        let file = File::open(&path).ok()?;
-        let record = Record::from_bytes(&fs::read(&path).ok()?).ok()?;
-        // Shared, so that several who look don't take each other for the owner.
-        let abandoned = file.try_lock_shared().is_ok();
-        Some(Seen { record, abandoned })
+    shown.filter_map(|e| look(&e.path()).ok().flatten()).collect()
+}
+
+/// The one about `name`, likewise.
+///
+/// # Errors
+/// If it is there and can't be read.
+pub fn peek_at(state_dir: &Path, name: &str) -> Result<Option<Seen>> {
+    look(&state_dir.join("intents").join(name))
+}
+
+fn look(path: &Path) -> Result<Option<Seen>> {
+    let failed = || format!("could not read '{}'", path.display());
+    let mut file = match File::open(path) {
+        Err(e) if is_no_place(&e) => return Ok(None),
+        opened => opened.or_fatal(failed)?,
     };
-    shown.filter_map(|e| look(e.path())).collect()
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).or_fatal(failed)?;
+    // Shared, so that several who look don't take each other for the owner.
+    let abandoned = file.try_lock_shared().is_ok();
+    Ok(Some(Seen { record: Record::from_bytes(&bytes)?, abandoned }))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn reserve_with(
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
                 || same("path", path_bytes(&new.path))
             {
-                return Err(taken::by_process(&other.name));
+                return Err(taken::by_process(&other.name, &other.record));
             }
         }
     }

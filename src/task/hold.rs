@@ -30,9 +30,7 @@ fn alone(desk: &Desk<'_>, task: &Task, kind: &str, work: impl FnOnce() -> Result
     let dir = desk.repo.state_dir();
     let held = desk.lock()?;
     let name = task.slug.as_str();
-    if intents(&dir, &held)?.iter().any(|i| i.name == name || i.record.text("new").as_deref() == Some(name)) {
-        return Err(taken::by_process(name));
-    }
+    taken::refuse_busy(&intents(&dir, &held)?, name, |_| false)?;
     let intent = Intent::write(&dir, &held, name, &Record::new(kind))?;
     drop(held);
     let done = intent.during(work);

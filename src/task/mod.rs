@@ -31,7 +31,7 @@ pub mod state;
 pub mod survey;
 pub mod sweep;
 pub mod sync;
-mod taken;
+pub mod taken;
 pub mod upstream;
 pub mod vacate;
 

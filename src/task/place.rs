@@ -11,7 +11,8 @@ use crate::desk::template;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
-use crate::paths::{is_there, normalise};
+use crate::paths::normalise;
+use crate::store::record::peek_at;
 
 /// Finds a task's worktree among all: the one made for it, else the one that has its branch.
 pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Worktree> {
@@ -52,8 +53,12 @@ pub fn path_of(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<Optio
 /// If it has none now; the hint says what can be done. If another process is making it: what is written there
 /// before that is done would not stay.
 pub fn require_path(repo: &Repo, task: &Task, worktrees: &[Worktree]) -> Result<PathBuf> {
-    if !task.state.is_live() && is_there(&repo.state_dir().join("intents").join(task.slug.as_str()))? {
-        return Err(taken::by_process(task.slug.as_str()));
+    if !task.state.is_live()
+        && let Some(other) = peek_at(&repo.state_dir(), task.slug.as_str())?
+    {
+        let failure = taken::by_process(task.slug.as_str(), &other.record);
+        // Who only asks doesn't settle what a dead one has left, and would wait in vain.
+        return Err(Failure { passing: failure.passing && !other.abandoned, ..failure });
     }
     path_of(repo, task, worktrees)?.ok_or_else(|| {
         let advice = match task.state.is_live() {

@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use super::{Desk, Slug, Task, notes};
+use super::{Desk, Slug, Task, notes, taken};
 use crate::desk::{session, slot};
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::git::process::retry;
 use crate::paths::path_bytes;
 use crate::store::record::{Found, Intent, Record, intents};
@@ -21,9 +21,7 @@ pub fn relocate(desk: &Desk<'_>, task: &Task, from: &Path, to: &Path, force: u8)
     let state_dir = desk.repo.state_dir();
     let under_way = intents(&state_dir, &held)?;
     let same_place = |i: &Found| i.record.get("path").is_some_and(|p| *p == *path_bytes(from));
-    if under_way.iter().any(|i| i.name == slug.as_str() || same_place(i)) {
-        return Err(Failure::fatal(format!("task '{slug}' is being changed by another process")));
-    }
+    taken::refuse_busy(&under_way, slug.as_str(), same_place)?;
     session::refuse_running(&state_dir, slug.as_str(), "move")?;
     let record = Record::new("move").with("path", path_bytes(from)).with("to", path_bytes(to));
     // While it is at neither place the pool must not take it for gone.

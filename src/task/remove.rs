@@ -10,7 +10,7 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Slug, State, Task, keep, occupy, place, refuse, sweep};
+use super::{Desk, Slug, State, Task, keep, occupy, place, refuse, sweep, taken};
 use crate::desk::{session, slot};
 use crate::error::{Failure, Result};
 use crate::git::landed::Landed;
@@ -90,9 +90,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
     }
     session::refuse_running(&desk.repo.state_dir(), name, "remove")?;
-    if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
-        return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
-    }
+    taken::refuse_busy(&intents(&desk.repo.state_dir(), &held)?, name, |_| false)?;
     // Who locks it does so with an intent.
     if let Some(now) = place::worktree_of(&task, &now_at) {
         refuse::place(&task, now, options.force)?;

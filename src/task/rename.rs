@@ -8,7 +8,7 @@ use std::path::Path;
 use gix::ObjectId;
 
 use super::record::Tasks;
-use super::{Desk, Slug, Task, notes, place};
+use super::{Desk, Slug, Task, notes, place, taken};
 use crate::desk::{session, slot};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
@@ -28,12 +28,7 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
     if let Some(other) = tasks.all.iter().find(|t| t.slug.twin_key() == new.twin_key() && t.slug != *old) {
         return Err(Failure::fatal(format!("a task named '{}' already exists", other.slug)));
     }
-    if intents(&desk.repo.state_dir(), &held)?
-        .iter()
-        .any(|i| i.name == old.as_str() || i.name == new.as_str())
-    {
-        return Err(Failure::fatal(format!("task '{old}' is being changed by another process")));
-    }
+    taken::refuse_busy(&intents(&desk.repo.state_dir(), &held)?, old.as_str(), |i| i.name == new.as_str())?;
     session::refuse_running(&desk.repo.state_dir(), old.as_str(), "rename")?;
     let branch = match task.own_branch() {
         Some(name) => {

@@ -9,7 +9,7 @@ use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
 use super::upstream::{self, Upstream};
-use super::{Branch, Desk, Slug, Task, place};
+use super::{Branch, Desk, Slug, Task, place, taken};
 use crate::desk::slot::{self, Seat};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::worktree::Worktree;
@@ -173,8 +173,11 @@ pub fn plan(
         (None, Some(path)) => normalise(path),
         (None, None) => place::planned_path(desk, &slug, request.kind.as_deref(), origin.base.as_deref())?,
     };
-    if request.adopt.is_none() && !request.pooled {
-        require_free(&path, before)?;
+    if request.adopt.is_none()
+        && !request.pooled
+        && let Err(failure) = require_free(&path, before)
+    {
+        return Err(taken::meanwhile(desk, &slug)?.unwrap_or(failure));
     }
     let mut task = Task::new(
         slug,

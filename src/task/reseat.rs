@@ -7,7 +7,7 @@ use gix::ObjectId;
 
 use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
-use super::{Branch, Desk, Slug, Task, notes, place};
+use super::{Branch, Desk, Slug, Task, notes, place, taken};
 use crate::desk::copy;
 use crate::desk::slot::{self, Seat};
 use crate::error::{Failure, OrFatal, Result};
@@ -84,10 +84,7 @@ pub fn reserve(
     let slug = &parked.task.slug;
     let held = desk.lock()?;
     let under_way = intents(&desk.repo.state_dir(), &held)?;
-    if under_way.iter().any(|i| i.name == slug.as_str()) {
-        return Err(Failure::fatal(format!("task '{slug}' is being changed by another process"))
-            .hint("taskBusy", "Try again when that process is done."));
-    }
+    taken::refuse_busy(&under_way, slug.as_str(), |_| false)?;
     let now = Tasks::read(desk.repo)?.find(slug.as_str()).cloned();
     let as_it_was = |t: &Task| {
         (t.branch.clone(), t.state, t.slot.clone())
@@ -96,7 +93,7 @@ pub fn reserve(
     // It may have been restored meanwhile.
     let has_place = place::worktree_of(&parked.task, &desk.repo.worktrees()?).is_some();
     if has_place || !now.as_ref().is_some_and(as_it_was) {
-        return Err(Failure::fatal(format!("task '{slug}' was changed by another process")));
+        return Err(Failure::fatal(format!("task '{slug}' was changed by another process")).passing());
     }
     let Some(seat) = seat(&under_way)? else { return Ok(None) };
     let record = Record::new("occupy")

@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
-use super::{Desk, Slug, State, Task, create, keep, notes, place};
+use super::{Desk, Slug, State, Task, create, keep, notes, place, taken};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
@@ -38,17 +38,23 @@ struct Plan {
 /// # Errors
 /// If it is not removed, nothing of it is kept, or its branch or directory is taken; nothing has been changed.
 pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
-    let before = Tasks::read(desk.repo)?.find(name).map(|t| t.state);
-    let plan = plan(desk, name)?;
+    let state = || Tasks::read(desk.repo).map(|tasks| tasks.find(name).map(|t| t.state));
+    let before = state()?;
+    let plan = match plan(desk, name) {
+        Ok(plan) => plan,
+        // What was in the way may be what another process is making of it, or has made of it meanwhile.
+        Err(failure) => {
+            taken::refuse_half_made(desk, name)?;
+            return Err(if state()? == before { failure } else { failure.passing() });
+        }
+    };
     let slug = plan.task.slug.clone();
     let held = desk.lock()?;
     // Since we looked, another may have restored it, and what fails here is taken back.
-    if Tasks::read(desk.repo)?.find(name).map(|t| t.state) != before || !is_free(&plan.path) {
-        return Err(Failure::fatal(format!("task '{name}' was changed by another process")));
+    if state()? != before || !is_free(&plan.path) {
+        return Err(Failure::fatal(format!("task '{name}' was changed by another process")).passing());
     }
-    if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name) {
-        return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
-    }
+    taken::refuse_busy(&intents(&desk.repo.state_dir(), &held)?, name, |_| false)?;
     let parked = plan.contents.meta.path("parked");
     let record = Record::new("restore")
         .with("branch", plan.task.own_branch().unwrap_or_default())

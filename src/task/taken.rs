@@ -2,17 +2,38 @@
 
 use super::record::Tasks;
 use super::{Desk, Slug};
+use crate::desk::busy::busy;
 use crate::error::{Failure, Result};
+use crate::store::record::{Found, Record, peek_at};
 
 /// There is such a task by now.
 pub fn by_task(slug: &Slug) -> Failure {
     Failure::fatal(format!("a task named '{slug}' already exists"))
 }
 
-/// Another process is at work on it.
-pub fn by_process(name: &str) -> Failure {
-    Failure::fatal(format!("task '{name}' is being changed by another process"))
-        .hint("taskBusy", "Try again when that process is done.")
+/// Another process is at work on it, with this intent.
+pub fn by_process(name: &str, intent: &Record) -> Failure {
+    busy(format_args!("task '{name}'"), intent)
+}
+
+/// That no other process is at work on a task, which may be getting this name just now, nor on what `is_too` names.
+///
+/// # Errors
+/// If one is.
+pub fn refuse_busy(under_way: &[Found], name: &str, is_too: impl Fn(&Found) -> bool) -> Result<()> {
+    let is_about = |i: &&Found| i.name == name || i.record.text("new").as_deref() == Some(name) || is_too(i);
+    under_way.iter().find(is_about).map_or(Ok(()), |other| Err(by_process(name, &other.record)))
+}
+
+/// Another process is at work on the task, as one sees it who only looks: what is half made says nothing.
+///
+/// # Errors
+/// If it is so; or if that can't be told.
+pub fn refuse_half_made(desk: &Desk<'_>, name: &str) -> Result<()> {
+    match peek_at(&desk.repo.state_dir(), name)? {
+        Some(other) => Err(by_process(name, &other.record)),
+        None => Ok(()),
+    }
 }
 
 /// Whether the name was taken since the tasks were read. That may be seen by the branch first.
@@ -21,8 +42,8 @@ pub fn by_process(name: &str) -> Failure {
 /// If the metadata can't be read.
 pub fn meanwhile(desk: &Desk<'_>, slug: &Slug) -> Result<Option<Failure>> {
     // An intent goes only after the metadata has come.
-    if desk.repo.state_dir().join("intents").join(slug.as_str()).exists() {
-        return Ok(Some(by_process(slug.as_str())));
+    if let Some(other) = peek_at(&desk.repo.state_dir(), slug.as_str())? {
+        return Ok(Some(by_process(slug.as_str(), &other.record)));
     }
     let tasks = Tasks::read(desk.repo)?;
     Ok(tasks.find(slug.as_str()).filter(|task| task.state.is_live()).map(|task| by_task(&task.slug)))

@@ -9,7 +9,7 @@ use gix::ObjectId;
 
 use super::occupy::{self, empty, empty_again, home_of};
 use super::record::Tasks;
-use super::{Desk, Slug, Task, notes, place};
+use super::{Desk, Slug, Task, notes, place, taken};
 use crate::desk::clean::{self, is_only_checkout, remove_locks};
 use crate::desk::slot;
 use crate::desk::{mark, session};
@@ -76,9 +76,9 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
             return Err(Failure::negative(format!("lease '{wanted}' of slot {slot} does not hold any more")));
         }
     }
-    if intents(&desk.repo.state_dir(), &held)?.iter().any(|i| i.name == name || slot::is_about(i, &slot)) {
-        return Err(Failure::fatal(format!("task '{name}' is being changed by another process")));
-    }
+    let under_way = intents(&desk.repo.state_dir(), &held)?;
+    taken::refuse_busy(&under_way, name, |i| slot::is_about(i, &slot))?;
+    drop(under_way);
     if let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? {
         require_unlocked(&now)?;
     }

@@ -14,6 +14,7 @@ mod add;
 mod add_base;
 mod add_options;
 mod add_races;
+mod busy;
 mod cli;
 mod clone;
 mod completion;

@@ -74,16 +74,16 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let lease = pool::claim::new_lease(&desk, holder, ttl);
     interrupt::watch();
     super::settle(cx, &desk)?;
-    let claimant = claimant(cx, &desk, args)?;
-    let wanted = match &claimant {
-        Claimant::New(new) => new.start,
-        Claimant::Parked(parked) => parked.at,
-        Claimant::Anyone(at) => *at,
-    };
     let end = wait.map(|time| Instant::now() + time.min(LONGEST));
-    let chooser = Chooser::new(&desk, wanted, lease.clone())?;
-    let taken = seat::obtain(cx, &desk, end, |before, occupied| {
-        reserve(&desk, &claimant, &chooser, before, occupied)
+    let taken = cx.patiently(&desk, || {
+        let claimant = claimant(cx, &desk, args)?;
+        let wanted = match &claimant {
+            Claimant::New(new) => new.start,
+            Claimant::Parked(parked) => parked.at,
+            Claimant::Anyone(at) => *at,
+        };
+        let chooser = Chooser::new(&desk, wanted, lease.clone())?;
+        seat::obtain(cx, &desk, end, |before, occupied| reserve(&desk, &claimant, &chooser, before, occupied))
     })?;
     let mut failed = None;
     let (task, path) = match taken {

@@ -33,13 +33,15 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let desk = cx.desk(&reporter);
     interrupt::watch();
     super::settle(cx, &desk)?;
-    let slot = which::require(cx, args.what.as_deref())?;
-    let name = &slot.name;
-    if slot.lease.is_none() && slot.broken.is_none() {
-        return Err(Failure::negative(format!("slot {name} is idle: nobody holds it")));
-    }
     let options = seat::Options { force: args.force, scrub: args.scrub, lease: args.lease.as_deref() };
-    let kept = seat::give_back(&desk, &slot, options)?;
+    let (name, kept) = cx.patiently(&desk, || {
+        let slot = which::require(cx, args.what.as_deref())?;
+        if slot.lease.is_none() && slot.broken.is_none() {
+            return Err(Failure::negative(format!("slot {} is idle: nobody holds it", slot.name)));
+        }
+        let kept = seat::give_back(&desk, &slot, options)?;
+        Ok((slot.name, kept))
+    })?;
     cx.ui.note(&format!("Released slot {name}"));
     seat::tell(cx, kept.as_deref());
     Ok(EXIT_DONE)

@@ -124,21 +124,10 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         settle(cx, &desk)?;
     }
     let mut made = Vec::new();
-    let code = if args.from.is_some() {
-        let view = View::read(&desk)?;
-        let mut planned: Vec<NewTask> = Vec::new();
-        for (name, request) in &wanted {
-            planned.push(request::plan(&desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
-        }
-        make(cx, &desk, args, planned, &mut made)?;
-        EXIT_DONE
-    } else {
-        cx.each(&wanted, |(name, request)| {
-            let view = View::read(&desk)?;
-            let new = request::plan(&desk, &view, &[], Slug::try_from(name.as_str())?, request)?;
-            make(cx, &desk, args, vec![new], &mut made)
-        })?
-    };
+    // All of a plan, or none; else each is a task of its own.
+    let together = if args.from.is_some() { wanted.len().max(1) } else { 1 };
+    let groups: Vec<_> = wanted.chunks(together).collect();
+    let code = cx.each(&groups, |group| make(cx, &desk, args, group, &mut made))?;
     if args.json && !args.dry_run {
         cx.write(listing::json(&made))?;
     }
@@ -209,14 +198,20 @@ fn wanted(cx: &Cx, desk: &Desk<'_>, args: &Args) -> Result<Vec<(String, Request)
 }
 
 /// Makes these tasks, all or none, and prints where they are.
-fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut Vec<Record>) -> Result<()> {
+fn make(
+    cx: &Cx,
+    desk: &Desk<'_>,
+    args: &Args,
+    wanted: &[(String, Request)],
+    made: &mut Vec<Record>,
+) -> Result<()> {
     if args.dry_run {
-        for new in &planned {
-            cx.print(escape_controls(describe(new).as_bytes()))?;
+        for new in plan_all(desk, wanted)? {
+            cx.print(escape_controls(describe(&new).as_bytes()))?;
         }
         return Ok(());
     }
-    let reserved = reserve(cx, desk, args, &planned)?;
+    let reserved = cx.patiently(desk, || reserve(cx, desk, args, &plan_all(desk, wanted)?))?;
     let takes_slot = reserved.seats().next().is_some();
     let created = reserved.build(desk)?.commit(desk)?;
     // One that exists is reported also if its setup failed; a single one's failure is this command's.
@@ -238,6 +233,16 @@ fn make(cx: &Cx, desk: &Desk<'_>, args: &Args, planned: Vec<NewTask>, made: &mut
         seat::refill_later(cx, desk);
     }
     failed.map_or(Ok(()), |kind| Err(Failure::reported(kind)))
+}
+
+/// What is to be made, everything being looked at that could stand in the way.
+fn plan_all(desk: &Desk<'_>, wanted: &[(String, Request)]) -> Result<Vec<NewTask>> {
+    let view = View::read(desk)?;
+    let mut planned: Vec<NewTask> = Vec::new();
+    for (name, request) in wanted {
+        planned.push(request::plan(desk, &view, &planned, Slug::try_from(name.as_str())?, request)?);
+    }
+    Ok(planned)
 }
 
 /// Takes the names, and for as many tasks as there are idle slots one of these.

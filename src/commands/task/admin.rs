@@ -10,7 +10,7 @@ use crate::error::{EXIT_DONE, Failure, Kind, Result};
 use crate::integrate::place::Place;
 use crate::interrupt;
 use crate::pool;
-use crate::task::{Slug, hold, relocate, rename, repair, settle};
+use crate::task::{Desk, Slug, hold, relocate, rename, repair, settle};
 
 /// Find and mend what was half done, or changed by hand
 #[derive(ClapArgs, Debug)]
@@ -102,6 +102,11 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
+    cx.patiently(&desk, || move_now(cx, &desk, args))?;
+    Ok(EXIT_DONE)
+}
+
+fn move_now(cx: &Cx, desk: &Desk<'_>, args: &MoveArgs) -> Result<()> {
     let (task, from) = place::find(cx, Some(&args.task))?;
     let to = crate::paths::normalise(&cx.context.cwd.join(&args.path));
     // One of us who was killed may have left the rest to be done: said again, it is.
@@ -115,8 +120,7 @@ pub fn move_(cx: &Cx, args: &MoveArgs) -> Result<u8> {
     if task.clone.is_some() {
         return Err(Failure::fatal(format!("task '{}' is in a clone, which git does not move", task.slug)));
     }
-    relocate::relocate(&desk, &task, &from, &to, args.force)?;
-    Ok(EXIT_DONE)
+    relocate::relocate(desk, &task, &from, &to, args.force)
 }
 
 /// `git task rename`
@@ -128,8 +132,8 @@ pub fn rename(cx: &Cx, args: &RenameArgs) -> Result<u8> {
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
-    let old = Slug::try_from(args.task.as_str())?;
-    rename::rename(&desk, &old, &Slug::try_from(args.new.as_str())?)?;
+    let (old, new) = (Slug::try_from(args.task.as_str())?, Slug::try_from(args.new.as_str())?);
+    cx.patiently(&desk, || rename::rename(&desk, &old, &new))?;
     Ok(EXIT_DONE)
 }
 
@@ -143,8 +147,10 @@ pub fn lock(cx: &Cx, args: &LockArgs) -> Result<u8> {
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (task, path) = place::find(cx, Some(name))?;
-        hold::lock(&desk, &task, &path, args.reason.as_deref())
+        cx.patiently(&desk, || {
+            let (task, path) = place::find(cx, Some(name))?;
+            hold::lock(&desk, &task, &path, args.reason.as_deref())
+        })
     })
 }
 
@@ -158,7 +164,9 @@ pub fn unlock(cx: &Cx, args: &UnlockArgs) -> Result<u8> {
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (task, path) = place::find(cx, Some(name))?;
-        hold::unlock(&desk, &task, &path)
+        cx.patiently(&desk, || {
+            let (task, path) = place::find(cx, Some(name))?;
+            hold::unlock(&desk, &task, &path)
+        })
     })
 }

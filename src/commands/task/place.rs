@@ -24,13 +24,16 @@ pub struct Args {
 pub fn find(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
-    let tasks = Tasks::read(&cx.repo)?;
-    let worktrees = cx.repo.worktrees()?;
     let named: Vec<String> = name.map(str::to_owned).into_iter().collect();
-    let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);
-    let task = tasks.require(&name)?.clone();
-    let path = place::require_path(&cx.repo, &task, &worktrees)?;
-    Ok((task, path))
+    let look = || {
+        let tasks = Tasks::read(&cx.repo)?;
+        let worktrees = cx.repo.worktrees()?;
+        let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);
+        let task = tasks.require(&name)?.clone();
+        let path = place::require_path(&cx.repo, &task, &worktrees)?;
+        Ok((task, path))
+    };
+    desk.patiently(|| Ok(()), look)
 }
 
 /// `git task path`

@@ -57,8 +57,7 @@ pub fn remove(cx: &Cx, args: &RemoveArgs) -> Result<u8> {
     settle::settle_all(&desk, false)?;
     let options = Options { force: args.force, keep_branch: args.keep_branch, landed: None };
     cx.each(&args.tasks, |name| {
-        let worktrees = cx.repo.worktrees()?;
-        let removed = remove::remove(&desk, name, &worktrees, options)?;
+        let removed = cx.patiently(&desk, || remove::remove(&desk, name, &cx.repo.worktrees()?, options))?;
         cx.ui.note(&format!("Removed task '{name}' ({})", removed.task.state));
         if !removed.lost.is_empty() {
             cx.ui
@@ -79,7 +78,7 @@ pub fn restore(cx: &Cx, args: &RestoreArgs) -> Result<u8> {
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (task, path) = restore::restore(&desk, name)?;
+        let (task, path) = cx.patiently(&desk, || restore::restore(&desk, name))?;
         cx.ui.note(&format!("Restored task '{name}' ({})", task.state));
         cx.print(path_bytes(&path))
     })

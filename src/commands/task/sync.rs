@@ -38,13 +38,13 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         (false, true) => Sync::Merge,
         (false, false) => cx.settings.sync,
     };
-    let tasks = Tasks::read(&cx.repo)?;
-    let worktrees = cx.repo.worktrees()?;
-    let names = place::named_or_current(&desk, &args.tasks, &tasks, &worktrees)?;
+    let names = place::named_or_current(&desk, &args.tasks, &Tasks::read(&cx.repo)?, &cx.repo.worktrees()?)?;
     cx.each(&names, |name| {
-        let task = tasks.require(name)?;
         let step = reporter.step(&format!("Syncing task '{name}'"));
-        let outcome = sync(&desk, task, &tasks, &worktrees, how);
+        let outcome = cx.patiently(&desk, || {
+            let (tasks, worktrees) = (Tasks::read(&cx.repo)?, cx.repo.worktrees()?);
+            sync(&desk, tasks.require(name)?, &tasks, &worktrees, how)
+        });
         drop(step);
         match outcome? {
             Outcome::UpToDate => cx.ui.note(&format!("Task '{name}' is up to date.")),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::interrupt;
 
 /// Whether git's message says that another process was in the way for a moment: a lock it holds, or a
@@ -43,12 +43,26 @@ pub fn is_contention(message: &str) -> bool {
 ///
 /// # Errors
 /// What the last attempt said.
-pub fn retry<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let started = Instant::now();
+pub fn retry<T>(limit: Duration, attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    retry_while(limit, |failure| is_contention(&failure.message()), attempt)
+}
+
+/// The same while it fails in such a way, for `limit` at most from when it did so first.
+///
+/// # Errors
+/// What the last attempt said.
+pub fn retry_while<T>(
+    limit: Duration,
+    may_pass: impl Fn(&Failure) -> bool,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let mut since = None;
     let mut pause = Duration::from_millis(2);
     loop {
         match attempt() {
-            Err(failure) if is_contention(&failure.message()) && started.elapsed() < limit => {
+            Err(failure)
+                if may_pass(&failure) && since.get_or_insert_with(Instant::now).elapsed() < limit =>
+            {
                 interrupt::check()?;
                 // Uneven, so that fifty who failed together don't come back together.
                 std::thread::sleep(pause + Duration::from_micros(u64::from(std::process::id() % 1000)));

@@ -1,0 +1,43 @@
+//! Other processes of ours that are at the same task or slot: who they are, and waiting for them.
+
+use std::fmt::Display;
+
+use super::{Desk, alive};
+use crate::error::{Failure, Result};
+use crate::git::process::retry_while;
+use crate::store::record::Record;
+
+/// `what`, such as "task 'x'", is another process's for now, which has this intent.
+pub fn busy(what: impl Display, intent: &Record) -> Failure {
+    let pid = intent.text("pid").and_then(|pid| pid.parse::<u32>().ok());
+    let who = pid.map(|pid| format!(", {pid} ('{}')", intent.kind)).unwrap_or_default();
+    let failure = Failure::fatal(format!("{what} is being changed by another process{who}"))
+        .hint("taskBusy", "Try again when that process is done, or raise task.lockTimeout.");
+    // A hook or a setup command that it runs would wait for what waits for itself.
+    if pid.is_some_and(alive::is_ancestor) { failure } else { failure.passing() }
+}
+
+impl Desk<'_> {
+    /// Does `work`, and again while [another process is in the way](Failure::passing), for `task.lockTimeout` at
+    /// most. Before each further attempt `settle` looks after those that were killed meanwhile.
+    ///
+    /// # Errors
+    /// What the last attempt said, or `settle`.
+    pub fn patiently<T>(
+        &self,
+        settle: impl Fn() -> Result<()>,
+        mut work: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let mut again = false;
+        retry_while(
+            self.settings.lock_timeout,
+            |failure| failure.passing,
+            || {
+                if std::mem::replace(&mut again, true) {
+                    settle()?;
+                }
+                work()
+            },
+        )
+    }
+}

@@ -72,11 +72,12 @@ pub fn moment(seconds: i64) -> String {
 /// `now` (`i64::MAX`: everything is, also what a clock that went wrong has dated into the future; this and
 /// `false` and `all` are `parse_expiry_date()` in git's date.c). The rest is a date in one of git's forms: `2.weeks.ago`,
 /// `yesterday`, `2026-01-31`, ISO 8601, RFC 2822. A bare number from 100000000 on is a moment and no span,
-/// as in git. Dates without a zone, and the months of `2 months ago`, are in UTC.
+/// as in git. A date alone means that day at the present time of day, as in git. Dates without a zone, and the
+/// months of `2 months ago`, are in UTC.
 ///
 /// # Errors
 ///
-/// What is none of these. A word that is no part of a date is refused, where git would pass over it: in git
+/// What is none of these. A moment after 2099, which git would take for now: it is in milliseconds. A word that is no part of a date is refused, where git would pass over it: in git
 /// `10 d ago` is ten seconds ago, and here that would take away what should have been kept.
 pub fn parse_expiry(text: &str, now: i64) -> Result<i64> {
     let trimmed = text.trim();
@@ -91,13 +92,22 @@ pub fn parse_expiry(text: &str, now: i64) -> Result<i64> {
         let span = i64::try_from(parse(trimmed)?.as_secs()).expect("parse refuses what an i64 can't hold");
         return Ok(now.saturating_sub(span));
     }
-    git_date(trimmed, now).ok_or_else(|| {
-        let shown = text::escape_controls(text.as_bytes());
-        Failure::fatal(format!(
-            "'{shown}' is not a valid date or time (expected such as 2d, 2.weeks.ago or 2026-01-31)"
-        ))
-    })
+    let shown = || text::escape_controls(text.as_bytes());
+    match git_date(trimmed, now) {
+        Some(moment) if moment > LAST_MOMENT => Err(Failure::fatal(format!(
+            "'{}' is not a valid date: moments are in seconds, up to 2099",
+            shown()
+        ))),
+        Some(moment) => Ok(moment),
+        None => Err(Failure::fatal(format!(
+            "'{}' is not a valid date or time (expected such as 2d, 2.weeks.ago or 2026-01-31)",
+            shown()
+        ))),
+    }
 }
+
+/// The end of 2099, as far as git's `tm_to_time_t()` counts.
+const LAST_MOMENT: i64 = 4_102_444_799;
 
 /// A moment in seconds since the epoch, as lines of a log begin with it: `2026-01-31T12:00:00+00:00`.
 pub fn stamp(seconds: i64) -> String {
@@ -111,9 +121,18 @@ fn git_date(text: &str, now: i64) -> Option<i64> {
         return None;
     }
     // gix wants its date library's type, which this crate does not name: a string leads there.
+    let time_of_day = now.rem_euclid(i64::try_from(DAY).expect("a day is short"));
     let stamp = gix::date::Time::new(now, 0).format(gix::date::time::format::ISO8601_STRICT).ok()?;
     let now = format!("{stamp}[UTC]").parse().ok()?;
-    gix::date::parse(text, Some(now)).ok().map(|time| time.seconds)
+    let moment = gix::date::parse(text, Some(now)).ok()?.seconds;
+    // gix takes the day's beginning.
+    Some(if is_bare_day(text) { moment + time_of_day } else { moment })
+}
+
+/// Whether this is a year, a month and a day, in numbers.
+fn is_bare_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
+    parts.len() == 3 && parts.iter().all(|part| part.parse::<u16>().is_ok())
 }
 
 fn is_ago(word: &str) -> bool {
@@ -267,7 +286,10 @@ mod tests {
             ("two weeks ago", NOW - 14 * 86_400),
             ("yesterday", NOW - 86_400),
             ("1 month ago", NOW - 30 * 86_400),
-            ("1970-01-02", 86_400),
+            // Ten o'clock, as now.
+            ("1970-01-02", 86_400 + 36_000),
+            ("1970-01-02 00:00:00 +0000", 86_400),
+            ("4102444799", 4_102_444_799),
             ("2023-10-27T10:00:00+00:00", NOW),
             ("Fri, 27 Oct 2023 10:00:00 +0000", NOW),
             ("1698400800", NOW),
@@ -295,6 +317,9 @@ mod tests {
             "20240101x",
             "3",
             "99999999999999999999w",
+            "1698400800000",
+            "@1698400800000",
+            "4102444800",
         ] {
             let result = parse_expiry(text, NOW);
             assert_eq!(result.is_ok(), text == "3", "{text}: {result:?}");

@@ -13,9 +13,9 @@ use crate::ui::Ui;
 #[command(name = "git-integrate", bin_name = "git integrate", version)]
 pub struct Cli {
     #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
     args: Args,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Opens the repository and runs it. Failures are shown with the user's own colours and advice.

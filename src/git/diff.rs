@@ -11,6 +11,9 @@ use super::process::Git;
 use super::scratch::Scratch;
 use crate::error::{OrFatal, Result};
 
+/// `post-index-change` would be told of an index that is ours.
+const NO_HOOK: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
 /// `git diff <from>` in the worktree at `path`, to our own standard output, with a pager as git has it.
 ///
 /// # Errors
@@ -29,8 +32,9 @@ pub fn with_untracked(
     let copy = scratch.dir().join("index");
     fs::copy(&index, &copy).or_fatal(|| format!("could not copy '{}'", index.display()))?;
     // It writes an object too, the empty one.
-    let add = git.cmd(["add", "--intent-to-add", "--all"]).env("GIT_INDEX_FILE", &copy);
+    let add = git.cmd(NO_HOOK).args(["add", "--intent-to-add", "--all"]).env("GIT_INDEX_FILE", &copy);
     scratch.lend(add).output()?;
     let color = if color { "--color=always" } else { "--color=never" };
-    git.cmd(["diff", color, &from.to_string()]).args(options).env("GIT_INDEX_FILE", &copy).foreground()
+    let diff = git.cmd(NO_HOOK).args(["diff", color, &from.to_string()]);
+    diff.args(options).env("GIT_INDEX_FILE", &copy).foreground()
 }

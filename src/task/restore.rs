@@ -11,6 +11,7 @@ use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
 use super::{Desk, Slug, State, Task, create, keep, notes, place, taken};
+use crate::desk::clean;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
@@ -188,9 +189,22 @@ fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>) -> Result<()> {
     };
     restore_into(plan.entry.commit, path, &git_dir)?;
     restore_note(desk, plan)?;
+    if task.clone.is_none() {
+        post_checkout(desk, path, &git_dir)?;
+    }
     if let Some(reason) = meta.text("locked") {
         let cmd = desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]);
         cmd.arg(path).run()?;
+    }
+    Ok(())
+}
+
+/// The hook of a new worktree, which git leaves out where it checks nothing out itself.
+fn post_checkout(desk: &Desk<'_>, path: &Path, git_dir: &Path) -> Result<()> {
+    let Some(worktree) = desk.repo.worktree_of_admin(git_dir)? else { return Ok(()) };
+    let Some(head) = clean::head_of(desk, &worktree)? else { return Ok(()) };
+    if !desk.repo.run_post_checkout(path, head)? {
+        desk.observer.warn(&format!("the post-checkout hook failed in '{}'", path.display()));
     }
     Ok(())
 }

@@ -53,6 +53,7 @@ mod pool_release;
 mod pool_repair;
 mod pool_writers;
 mod power_cut;
+mod programs;
 mod project;
 mod properties;
 mod properties_outside;

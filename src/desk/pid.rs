@@ -30,24 +30,36 @@ struct Status {
 impl Identity {
     /// The process that has this number now.
     pub fn of(pid: i32) -> Self {
-        let start = status(pid).map(|s| format!("{}/{}", era(), s.start)).unwrap_or_default();
+        let start = match (status(pid), era()) {
+            (Ok(Some(status)), Ok(era)) => format!("{era}/{}", status.start),
+            _ => String::new(),
+        };
         Identity { pid, start }
     }
 
-    /// Whether it still runs. A process of another boot or another container is not seen, and counts as gone.
+    /// Whether it still runs. A process of another boot or another container is not seen, and counts as gone; one
+    /// of which that can't be told now counts as there.
     pub fn is_alive(&self) -> bool {
         !self.start.is_empty()
-            && status(self.pid).is_some_and(|s| !s.ended && self.start == format!("{}/{}", era(), s.start))
+            && match (status(self.pid), era()) {
+                (Ok(None), _) => false,
+                (Ok(Some(status)), Ok(era)) => {
+                    !status.ended && self.start == format!("{era}/{}", status.start)
+                }
+                _ => true,
+            }
     }
 
     /// The processes that run in this one's group; it may itself have ended. `session` is the number of the
     /// session (as in setsid(2)) that they are in.
     pub fn group(&self, session: i32) -> Vec<i32> {
-        let Some((place, _)) = self.start.rsplit_once('/').filter(|(place, _)| *place == era()) else {
+        let Some((place, _)) =
+            self.start.rsplit_once('/').filter(|(place, _)| era().is_ok_and(|era| era == *place))
+        else {
             return Vec::new();
         };
         // Were the number taken by another process, the group would be that one's.
-        if let Some(leader) = status(self.pid)
+        if let Ok(Some(leader)) = status(self.pid)
             && format!("{place}/{}", leader.start) != self.start
         {
             return Vec::new();
@@ -59,30 +71,34 @@ impl Identity {
 
 /// The number of the session (as in setsid(2)) that a process is in.
 pub fn session_of(pid: i32) -> i32 {
-    status(pid).map_or(0, |s| s.session)
+    status(pid).ok().flatten().map_or(0, |s| s.session)
 }
 
 /// Whether a process with this number runs. One that has ended and that nobody has waited for does not: where the
-/// first process of a container does not care, such ones stay for ever.
+/// first process of a container does not care, such ones stay for ever. If it can't be told now, it counts as there.
 pub fn runs(pid: i32) -> bool {
-    status(pid).is_some_and(|s| !s.ended)
+    status(pid).map_or(true, |status| status.is_some_and(|s| !s.ended))
 }
 
 /// Which start of the system, and which container's numbers, a time of beginning belongs to.
 #[cfg(target_os = "linux")]
-fn era() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+fn era() -> std::io::Result<String> {
+    let boot = match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        boot => boot?,
+    };
     let numbers = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{}/{}", boot.trim(), numbers.display())
+    Ok(format!("{}/{}", boot.trim(), numbers.display()))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn era() -> String {
-    String::new()
+fn era() -> std::io::Result<String> {
+    Ok(String::new())
 }
 
+/// None if there is no such process.
 #[cfg(target_os = "linux")]
-fn status(pid: i32) -> Option<Status> {
+fn status(pid: i32) -> std::io::Result<Option<Status>> {
     read(&Path::new("/proc").join(pid.to_string()))
 }
 
@@ -91,14 +107,23 @@ fn status(pid: i32) -> Option<Status> {
 fn all() -> Vec<Status> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbered = entries.filter(|e| e.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
-    numbered.filter_map(|e| read(&e.path())).collect()
+    numbered.filter_map(|e| read(&e.path()).ok().flatten()).collect()
 }
 
 /// proc_pid_stat(5). The name stands in parentheses and may hold anything, parentheses too.
 #[cfg(target_os = "linux")]
-fn read(dir: &Path) -> Option<Status> {
-    let text = std::fs::read(dir.join("stat")).ok()?;
-    let text = String::from_utf8_lossy(&text);
+fn read(dir: &Path) -> std::io::Result<Option<Status>> {
+    match std::fs::read(dir.join("stat")) {
+        Ok(text) => Ok(parse(&String::from_utf8_lossy(&text))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH) => {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn parse(text: &str) -> Option<Status> {
     let (before, after) = text.rsplit_once(')')?;
     let pid = before.split(' ').next()?.parse().ok()?;
     let fields: Vec<&str> = after.split_whitespace().collect();
@@ -112,8 +137,8 @@ fn read(dir: &Path) -> Option<Status> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn status(pid: i32) -> Option<Status> {
-    ps(&["-p", &pid.to_string()]).pop()
+fn status(pid: i32) -> std::io::Result<Option<Status>> {
+    Ok(ps(&["-p", &pid.to_string()]).pop())
 }
 
 /// All processes.
@@ -163,8 +188,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let rest = "S 1 42 43 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 777 1 1";
         std::fs::write(dir.path().join("stat"), format!("42 (a) b) Z (c) {rest}\n")).unwrap();
-        let status = read(dir.path()).unwrap();
+        let status = read(dir.path()).unwrap().unwrap();
         assert_eq!((status.pid, status.group, status.session), (42, 42, 43));
         assert_eq!((status.ended, status.start.as_str()), (false, "777"));
+        // What can't be read is not gone.
+        assert!(read(&dir.path().join("stat")).is_err());
+        assert!(read(&dir.path().join("none")).unwrap().is_none());
     }
 }

@@ -46,7 +46,7 @@ impl Chooser {
         let pool = Pool::read(desk.repo)?;
         let now = desk.context.now();
         let idle = pool.slots.iter().filter(|s| s.state(now) == State::Idle);
-        let occupants = Occupants::look();
+        let occupants = Occupants::look()?;
         let mut heads: Vec<ObjectId> =
             idle.filter_map(|s| head_of(&worktree_at(desk.repo, &s.path).ok()?)).collect();
         heads.sort_unstable();
@@ -87,7 +87,7 @@ impl Chooser {
             // Looked at again, because who gives a slot back is in it for a moment.
             let avoided = occupied == Occupied::Avoid
                 && self.occupants.in_dir(&worktree.path).is_some()
-                && !alive::others_in(&worktree.path).is_empty();
+                && !alive::others_in(&worktree.path)?.is_empty();
             // Where one stands that can't be read now is not known.
             if worktree.locked.is_some() || avoided || worktree.head == Head::Unknown {
                 continue;

@@ -110,7 +110,7 @@ fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
     if desk.context.cwd.starts_with(path) {
         return Err(Failure::negative("you are in it"));
     }
-    match alive::processes_in(path).first() {
+    match alive::processes_in(path)?.first() {
         Some(pid) => Err(Failure::negative(format!("process {pid} is in it"))
             .hint("poolOccupied", "Leave its directory, or end the process, and drain again.")),
         None => Ok(()),
@@ -134,7 +134,7 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {
 /// # Errors
 /// If git or the file system refuses.
 pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, head: &str) -> Result<bool> {
-    if !alive::processes_in(path).is_empty() {
+    if !alive::processes_in(path)?.is_empty() {
         return Ok(false);
     }
     let Some(found) = Pool::read(desk.repo)?.find(slot).cloned() else { return Ok(true) };

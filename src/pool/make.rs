@@ -295,7 +295,7 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path) -> Result<bool> {
     if Pool::read(desk.repo)?.find(slot).is_some() {
         return Ok(true);
     }
-    if !alive::processes_in(path).is_empty() {
+    if !alive::processes_in(path)?.is_empty() {
         return Ok(false);
     }
     undo(desk, path).map(|()| true)

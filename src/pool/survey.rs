@@ -46,7 +46,7 @@ pub fn survey(desk: &Desk<'_>, disk: bool) -> Result<Vec<Standing>> {
     let now = desk.context.now();
     let under_way = peek(&desk.repo.state_dir());
     let base = base(desk).ok();
-    let occupants = Occupants::look();
+    let occupants = Occupants::look()?;
     let mut standings = Vec::new();
     let mut worktrees: Vec<Option<Worktree>> = Vec::new();
     for slot in pool.slots {

@@ -112,7 +112,8 @@ pub fn obtain(
 /// Says who is in a slot that was taken all the same.
 fn warn_of_others(cx: &Cx, taken: &Taken) {
     for seat in taken.seats() {
-        if let Some(pid) = alive::others_in(&seat.path).first() {
+        // Only to say it: it has the slot in any case.
+        if let Some(pid) = alive::others_in(&seat.path).unwrap_or_default().first() {
             cx.ui
                 .warning(&format!("process {pid} is still in slot {}, and no other slot is idle", seat.slot));
         }
@@ -150,7 +151,7 @@ fn take_over_one(cx: &Cx, desk: &Desk<'_>) -> Result<bool> {
     let now = desk.context.now();
     let pool = Pool::read(desk.repo)?;
     for slot in pool.slots.iter().filter(|s| s.state(now) == State::Expired) {
-        let there = alive::processes_in(&slot.path);
+        let there = alive::processes_in(&slot.path)?;
         if let Some(pid) = there.first() {
             cx.ui.note(&format!("The lease of slot {} has ended, but process {pid} is in it", slot.name));
             continue;

@@ -89,7 +89,7 @@ pub fn remove_locks(worktree: &Worktree) -> Result<bool> {
     let names = ["index.lock", "HEAD.lock"].map(|name| worktree.git_dir.join(name));
     let left: Vec<_> = names.iter().filter(|path| path.exists()).collect();
     // Whoever started this one waits for it, but may hold the lock: git does while it runs a hook.
-    let there = if left.is_empty() { others_in(&worktree.path) } else { processes_in(&worktree.path) };
+    let there = if left.is_empty() { others_in(&worktree.path)? } else { processes_in(&worktree.path)? };
     if !there.is_empty() {
         return Ok(false);
     }

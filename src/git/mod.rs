@@ -22,6 +22,7 @@ pub mod switch;
 pub(crate) mod testing;
 pub mod unmerged;
 pub mod worktree;
+pub mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -7,16 +7,15 @@
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::{BString, ByteSlice};
 
 use super::holder::Holder;
 use super::place::Place;
 use crate::desk::Desk;
 use crate::error::{Failure, Kind, OrFatal, Result};
-use crate::git::parse_id;
 use crate::git::process::{Git, retry};
 use crate::git::refs::{Old, short_name};
 use crate::git::worktree::{Head, Worktree};
+use crate::git::written;
 use crate::paths::path_from;
 
 /// What came of it.
@@ -188,56 +187,12 @@ fn follow_all(desk: &Desk<'_>, place: &Place, from: ObjectId, to: ObjectId, all:
 /// git would take them for changes of somebody's.
 fn take_over(holder: &Holder, from: ObjectId, to: ObjectId) -> Result<()> {
     holder.unlock_copy()?;
-    let (git, path) = (holder.git(), &holder.path);
-    let raw = git.cmd(["diff-tree", "-r", "-z", "--no-renames", &from.to_string(), &to.to_string()]).run()?;
-    let mut script: Vec<u8> = Vec::new();
-    let mut files: Vec<(BString, BString, ObjectId)> = Vec::new();
-    let mut fields = raw.split_str("\0");
-    while let (Some(meta), Some(name)) = (fields.next(), fields.next()) {
-        let words: Vec<&[u8]> = meta.split_str(" ").collect();
-        let [_, mode, _, id, _] = words[..] else { continue };
-        let file = path.join(path_from(name));
-        match file.symlink_metadata() {
-            Err(_) if mode == b"000000" => {
-                script.extend_from_slice(format!("0 {id}\t", id = "0".repeat(id.len())).as_bytes());
-                script.extend_from_slice(name);
-                script.push(0);
-            }
-            Ok(meta) if meta.is_file() && mode.starts_with(b"100") => {
-                files.push((name.into(), mode.into(), parse_id(id)?));
-            }
-            Ok(meta) if meta.is_symlink() && mode == b"120000" => {
-                let target = std::fs::read_link(&file).unwrap_or_default();
-                let kind = parse_id(id)?.kind();
-                let blob = gix::objs::Kind::Blob;
-                let is = gix::objs::compute_hash(kind, blob, target.as_os_str().as_encoded_bytes());
-                if is.is_ok_and(|is| Ok(is) == parse_id(id).map_err(drop)) {
-                    script.extend_from_slice(&[mode, b" ", id, b"\t", name, b"\0"].concat());
-                }
-            }
-            _ => {}
-        }
+    let git = holder.git();
+    let written = written::between(&git, &holder.path, from, to)?;
+    for (name, id) in &written.others {
+        remove_beginning(&git, &holder.path.join(path_from(name)), *id)?;
     }
-    // A line end in a name would be two names there.
-    files.retain(|(name, ..)| !name.contains(&b'\n'));
-    if !files.is_empty() {
-        let names: Vec<u8> = files.iter().flat_map(|(name, ..)| [name.as_slice(), b"\n"].concat()).collect();
-        let hashes = git.cmd(["hash-object", "--stdin-paths"]).stdin(names).run()?;
-        for ((name, mode, id), hash) in files.iter().zip(hashes.lines()) {
-            if parse_id(hash)? == *id {
-                let hex = id.to_string();
-                script.extend_from_slice(
-                    &[mode.as_slice(), b" ", hex.as_bytes(), b"\t", name.as_slice(), b"\0"].concat(),
-                );
-            } else {
-                remove_beginning(&git, &path.join(path_from(name)), *id)?;
-            }
-        }
-    }
-    if script.is_empty() {
-        return Ok(());
-    }
-    git.cmd(["update-index", "-z", "--index-info"]).stdin(script).run().map(drop)
+    written.take_over(&git)
 }
 
 /// Writes what git had removed already, when it was cut off, to write it anew: in the index nothing has changed, so that

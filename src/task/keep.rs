@@ -158,7 +158,7 @@ pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> R
     let (mut kept, mut note) = (Vec::new(), None);
     if worktree.is_readable() {
         kept = clean::worth_keeping(desk, worktree, Some(slug.as_str()))?;
-        note = notes::read(&worktree.path, slug).unwrap_or_default();
+        note = notes::last(&worktree.path, slug)?;
     }
     keep(desk, &task, Some(worktree), &kept, note.as_deref())
 }

@@ -24,6 +24,11 @@ pub fn relative_path(slug: &Slug) -> PathBuf {
 /// # Errors
 /// If it, or a directory above it, is something else.
 pub fn checked_path(worktree: &Path, slug: &Slug) -> Result<PathBuf> {
+    look(worktree, slug)?.map_err(Failure::fatal)
+}
+
+/// The same, or what is there instead.
+fn look(worktree: &Path, slug: &Slug) -> Result<std::result::Result<PathBuf, String>> {
     let relative = relative_path(slug);
     let mut path = worktree.to_owned();
     for part in relative.components() {
@@ -32,22 +37,20 @@ pub fn checked_path(worktree: &Path, slug: &Slug) -> Result<PathBuf> {
         let shown = path.display();
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_symlink() => {
-                return Err(Failure::fatal(format!(
-                    "'{shown}' is a symbolic link; a note is not written through it"
-                )));
+                return Ok(Err(format!("'{shown}' is a symbolic link; a note is not written through it")));
             }
             Ok(meta) if is_last && !meta.is_file() => {
-                return Err(Failure::fatal(format!("'{shown}' is not a regular file")));
+                return Ok(Err(format!("'{shown}' is not a regular file")));
             }
             Ok(meta) if !is_last && !meta.is_dir() => {
-                return Err(Failure::fatal(format!("'{shown}' is not a directory")));
+                return Ok(Err(format!("'{shown}' is not a directory")));
             }
             Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(worktree.join(relative)),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Ok(worktree.join(relative))),
             Err(e) => return Err(e).or_fatal(|| format!("could not read '{}'", path.display())),
         }
     }
-    Ok(path)
+    Ok(Ok(path))
 }
 
 /// Writes the note of a new task, unless its branch brings one.
@@ -92,8 +95,19 @@ fn hide(note: &Path) -> Result<()> {
 /// # Errors
 /// If it can't be read.
 pub fn read(worktree: &Path, slug: &Slug) -> Result<Option<Vec<u8>>> {
-    let path = checked_path(worktree, slug)?;
-    match bounded::read(&path, u64::MAX) {
+    read_at(&checked_path(worktree, slug)?)
+}
+
+/// The note's text before the worktree goes. What is something else in its place is no note, and goes as what it is.
+///
+/// # Errors
+/// If it can't be read: it would be gone where notes are shown.
+pub fn last(worktree: &Path, slug: &Slug) -> Result<Option<Vec<u8>>> {
+    look(worktree, slug)?.map_or(Ok(None), |path| read_at(&path))
+}
+
+fn read_at(path: &Path) -> Result<Option<Vec<u8>>> {
+    match bounded::read(path, u64::MAX) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e).or_fatal(|| format!("could not read '{}'", path.display())),

@@ -133,7 +133,7 @@ pub fn leave(
 ) -> Result<Left> {
     for attempt in 1.. {
         *begun = true;
-        let note = notes::read(&worktree.path, &task.slug).unwrap_or_default();
+        let note = notes::last(&worktree.path, &task.slug)?;
         let mut kept = clean::worth_keeping(desk, worktree, Some(task.slug.as_str()))?;
         if has_work {
             kept.extend(copy::matching(desk, &worktree.path, true)?);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gix::ObjectId;
+use gix::bstr::BString;
 
 use super::record::Tasks;
 use super::{Desk, Task, place};
@@ -11,6 +12,7 @@ use crate::error::{Failure, Result};
 use crate::git::process::Git;
 use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::worktree::{Head, Worktree};
+use crate::git::written;
 use crate::text::{escape_controls, shortened};
 
 /// What came of it.
@@ -136,22 +138,47 @@ fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
 }
 
 fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
-    require_room(git, task, tip)?;
+    let head = current(git)?;
+    // Moving forwards git looks before it writes.
+    let forwards = contains(git, head, tip)?;
+    if !forwards {
+        require_room(git, task, tip)?;
+    }
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
     let options = format!("branch.{own}.mergeOptions");
     let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
-    let cmd = git.configured(&[(&options, "")], args);
-    settle(cmd.arg(tip.to_string()).leaving_others().output()?, task, path, "merge")
+    let attempt = || git.configured(&[(&options, "")], args).arg(tip.to_string()).leaving_others().output();
+    let mut output = attempt()?;
+    if forwards && !output.status.success() && take_over(git, path, head, tip) {
+        output = attempt()?;
+    }
+    settle(output, task, path, "merge")
+}
+
+/// Takes over what a git that was cut off, now or earlier, has written on its way from `head` forwards to `tip`, if
+/// that is all that is in the way there. Whether there was anything.
+fn take_over(git: &Git, path: &Path, head: ObjectId, tip: ObjectId) -> bool {
+    let taken = || -> Result<bool> {
+        if current(git)? != head {
+            return Ok(false);
+        }
+        let written = written::between(git, path, head, tip)?;
+        let entries = status_entries(git, Untracked::All, false)?;
+        let names = entries.iter().map(|e| BString::from(e.path.as_slice()));
+        let is_all = !written.others.iter().any(|(name, _)| names.clone().any(|changed| changed == *name));
+        if !is_all || !names.clone().any(|changed| written.names.contains(&changed)) {
+            return Ok(false);
+        }
+        written.take_over(git).map(|()| true)
+    };
+    // What the merge said is the reason that matters.
+    taken().unwrap_or(false)
 }
 
 /// git finds out in the middle of a merge that uncommitted changes are in its way, resets the worktree and brings
 /// them back: what somebody adds there in that moment is gone. So it does not begin.
 fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
-    if contains(git, current(git)?, tip)? {
-        // Moving forwards it looks before it writes.
-        return Ok(());
-    }
     let entries = status_entries(git, Untracked::All, false)?;
     if entries.is_empty() {
         return Ok(());
@@ -238,9 +265,12 @@ fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Out
         )));
     };
     let git = Git::at(path);
-    if contains(&git, tip, current(&git)?)? {
+    let head = current(&git)?;
+    if contains(&git, tip, head)? {
         return Ok(Outcome::UpToDate);
     }
-    git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).leaving_others().run()?;
+    let attempt =
+        || git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).leaving_others().run().map(drop);
+    attempt().or_else(|failure| if take_over(&git, path, head, tip) { attempt() } else { Err(failure) })?;
     Ok(Outcome::Synced)
 }

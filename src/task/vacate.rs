@@ -124,7 +124,7 @@ fn carry_out(
     // With nothing in it there is nothing to keep, forced or not.
     let has_work = options.force && has_work(desk, worktree)?;
     let cleaning = clean::Options { seen: None, scrub: options.scrub, task: Some(slug.as_str()) };
-    let note = notes::read(&worktree.path, slug).unwrap_or_default();
+    let note = notes::last(&worktree.path, slug)?;
     let has_more = has_work || !clean::worth_keeping(desk, worktree, Some(slug.as_str()))?.is_empty();
     let homeless = note.is_some() && !notes::can_archive(desk, slug);
     if has_more || homeless {
@@ -206,7 +206,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
             }
         }
         None if is_through(desk, &worktree, to)? => {
-            let note = notes::read(&path, &slug).unwrap_or_default();
+            let note = notes::last(&path, &slug)?;
             if note.is_some() {
                 notes::archive(desk, &slug, note.as_deref())?;
             }

@@ -119,6 +119,35 @@ fn uncommitted_work_is_not_touched() {
 }
 
 #[test]
+fn files_that_a_git_had_written_when_it_was_cut_off_are_no_obstacle() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    let tracking = sandbox.task(&dir, ["add", "t", "--track", "main"]).ok().path();
+    sandbox.commit(&dir, "new", "new\n", "New");
+    sandbox.commit(&dir, "README", "changed\n", "Change");
+    sandbox.commit(&dir, "later", "later\n", "Later");
+    for (task, path) in [("x", &path), ("t", &tracking)] {
+        // git writes the files, and the index at the end.
+        sandbox.write(path, "new", "new\n");
+        sandbox.write(path, "README", "changed\n");
+        sandbox.task(&dir, ["sync", task]).ok();
+        sandbox.git(path, ["status", "--porcelain"]).ok().prints("");
+        assert_eq!(sandbox.commit_id(path, "HEAD"), sandbox.commit_id(&dir, "main"));
+        assert_eq!(std::fs::read_to_string(path.join("later")).unwrap(), "later\n");
+    }
+    // What is somebody's own is, and then all is as it was.
+    sandbox.commit(&dir, "new", "newer\n", "Newer");
+    sandbox.commit(&dir, "mine", "theirs\n", "Theirs");
+    for (task, path) in [("x", &path), ("t", &tracking)] {
+        sandbox.write(path, "new", "newer\n");
+        sandbox.write(path, "mine", "mine\n");
+        sandbox.task(&dir, ["sync", task]).fails(128).says("would be overwritten");
+        sandbox.git(path, ["status", "--porcelain"]).ok().prints(" M new\n?? mine\n");
+        assert_eq!(std::fs::read_to_string(path.join("mine")).unwrap(), "mine\n");
+    }
+}
+
+#[test]
 fn predecessors_come_in_too_and_are_not_its_own_work() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -65,7 +65,7 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
         record.get("deletes").filter(|v| !v.is_empty()).map(|v| crate::git::parse_id(v)).transpose()?;
     let becomes =
         record.text("becomes").and_then(|s| State::try_from(s.as_str()).ok()).unwrap_or(State::Dropped);
-    let note = aside.as_deref().and_then(|p| notes::read(p, &task.slug).ok().flatten());
+    let note = aside.as_deref().map(|p| notes::last(p, &task.slug)).transpose()?.flatten();
     let note = match (note, &path) {
         (None, Some(_)) if record.get("slot").is_some() => trash::read(desk.repo, &preserved)?.note,
         (note, _) => note,

@@ -71,8 +71,7 @@ pub fn carry_out(
         _ => None,
     };
     let note = match present {
-        // A note that can't be read is no reason to keep the worktree; its bytes are in the snapshot.
-        Some(path) => notes::read(path, &task.slug).unwrap_or_default(),
+        Some(path) => notes::last(path, &task.slug)?,
         None => None,
     };
     let step = desk.observer.step(&format!("Removing task '{}'", task.slug));
@@ -137,7 +136,7 @@ pub fn look_again(
 ) -> Result<()> {
     let unseen = unseen_of(aside);
     let again = || {
-        let note = notes::read(&unseen, &task.slug).unwrap_or_default();
+        let note = notes::last(&unseen, &task.slug)?;
         let kept = copy::matching(desk, &unseen, true)?;
         keep::keep_changes(desk, task, worktree, (&unseen, first), &kept, note.as_deref())
     };

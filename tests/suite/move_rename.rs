@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::pool::{claim, with_pool};
 use crate::support::*;
 
 /// A repository with a task `x` that has a commit of its own.
@@ -185,6 +186,30 @@ fn what_another_process_is_making_is_not_moved() {
     let moved = sandbox.task(&dir, ["move", "x", "../y"]).fails(128);
     moved.says("task 'x' is being changed by another process");
     assert!(!sandbox.path("y").exists());
+}
+
+#[test]
+fn a_move_that_is_killed_when_git_has_moved_is_finished() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let from = claim(&sandbox, &dir, &["x"]);
+    sandbox.task(&dir, ["note", "x", "--next", "go on"]).ok();
+    let (git, wrapper) = (git_under_test().program.display(), sandbox.root().join("bin/git"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'worktree move'*) '{git}' \"$@\"; kill -9 $PPID; exit ;; esac\nexec '{git}' \"$@\"\n"
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    sandbox.sh(&dir, &format!("chmod +x '{}'", wrapper.display())).ok();
+    sandbox.run(&dir, "git-task", ["move", "x", "../y"]).fails(137);
+    std::fs::remove_file(wrapper).unwrap();
+    let to = sandbox.path("y");
+    assert!(to.join("README").exists() && !from.exists());
+    sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': 'move' was cut off\n");
+    let slots = sandbox.pool(&dir, ["list", "--format=%(state) %(worktree)"]).ok();
+    slots.prints(&format!("claimed {}\n", to.display()));
+    let note = std::fs::read_to_string(dir.join("notes/x/status.md")).unwrap();
+    assert!(note.contains("go on"), "{note}");
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
 }
 
 /// A task whose file `a.seen` runs `script` once, whenever git reads it; it is to be read again.

@@ -167,7 +167,10 @@ pub fn complaint(error: &Error, program: &Command, args: &[OsString]) -> String 
             }
         },
         // The only values that are parsed here are numbers.
-        ErrorKind::ValueValidation => format!("{} expects a numerical value", option(error)),
+        ErrorKind::ValueValidation => match text(error, ContextKind::InvalidArg).starts_with(['<', '[']) {
+            true => format!("{} is not a valid number", quoted(&text(error, ContextKind::InvalidValue))),
+            false => format!("{} expects a numerical value", option(error)),
+        },
         _ => {
             let all = error.to_string();
             let first = all.lines().next().unwrap_or_default();

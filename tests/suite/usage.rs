@@ -35,6 +35,10 @@ fn what_makes_no_sense_is_said_as_git_says_it() {
         .says("error: unknown subcommand: `nonsense'\nusage: ");
     // A control character in what was typed reaches no terminal.
     sandbox.task(&dir, ["\u{1b}[2J"]).fails(129).says("unknown subcommand: `\\x1b[2J'");
+    sandbox
+        .pool(&dir, ["init", "x"])
+        .fails(129)
+        .says("error: `x' is not a valid number\nusage: git pool init");
 }
 
 #[test]

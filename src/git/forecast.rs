@@ -8,18 +8,21 @@ mod record;
 mod tests;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gix::ObjectId;
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 
 use super::Repo;
-use super::process::{Cmd, Git};
+use super::process::{Cmd, Git, Output};
 use super::scratch::Scratch;
 use super::submodules::stand_in;
 use crate::error::{Failure, OrFatal, Result};
 use crate::interrupt;
 pub use record::{Conflict, MergeResult, Stage};
+
+/// git's exit code for a command line that makes no sense to it.
+const USAGE: i32 = 129;
 
 /// Fewer merges than this are not worth a second process.
 const MIN_BATCH: usize = 16;
@@ -190,6 +193,9 @@ impl Repo {
         let cmd = cmd.args(options.strategy.iter().map(|option| format!("-X{option}")));
         // git before 2.49 prints only at the end, so all is sent first and the pipe closed.
         let output = scratch.lend(cmd).poll().stdin(script).output()?;
+        if knows_no_attr_source(&output) {
+            return self.merge_some(scratch, pairs, attributes, options);
+        }
         let merged = record::parse(&output.stdout)?;
         let failure = (!output.status.success()).then(|| output.into_failure());
         Ok((merged, failure))
@@ -200,7 +206,7 @@ impl Repo {
     /// So it does where there are submodules: to merge two commits of one, git looks into its repository, which not
     /// every worktree has, and not each has all of its commits.
     fn with_attributes_of(&self, scratch: &Scratch, commit: ObjectId) -> Result<Cmd> {
-        if has_attr_source(self) && scratch.superprojects().is_empty() {
+        if !LACKS_ATTR_SOURCE.load(Ordering::Relaxed) && scratch.superprojects().is_empty() {
             return Ok(self.cmd([format!("--attr-source={commit}")]));
         }
         // Two batches may want the same at once.
@@ -226,13 +232,16 @@ impl Repo {
     }
 }
 
-/// Whether this git has `--attr-source` (2.41). Asked once.
-fn has_attr_source(repo: &Repo) -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        let asked = repo.cmd(["--attr-source=HEAD", "version"]).output();
-        asked.is_ok_and(|output| output.status.success())
-    })
+/// This git is older than 2.41 and has no `--attr-source`. Found out by trying, which costs a newer one no process.
+static LACKS_ATTR_SOURCE: AtomicBool = AtomicBool::new(false);
+
+/// Whether that is all that was wrong. It is remembered.
+fn knows_no_attr_source(output: &Output) -> bool {
+    let found = output.code() == USAGE && output.stderr.contains_str("--attr-source=");
+    if found {
+        LACKS_ATTR_SOURCE.store(true, Ordering::Relaxed);
+    }
+    found
 }
 
 fn no_answer(tip: ObjectId) -> Failure {

@@ -22,6 +22,7 @@ pub mod publish;
 pub mod pushing;
 pub mod rebuild;
 pub mod rehearse;
+pub mod repair;
 pub mod scope;
 pub mod select;
 pub mod submodules;

@@ -149,33 +149,8 @@ impl Place {
         Ok(())
     }
 
-    /// What killed integrations of this target have left that is in the way of others, a line for each. It is
-    /// mended unless `dry_run`; what they were about stays, for whoever goes on with it. None at all while one runs.
-    ///
-    /// # Errors
-    /// If the lock can't be taken or the file system refuses.
-    pub fn repair(&self, dry_run: bool) -> Result<Option<Vec<String>>> {
-        let lock = self.dir.join("lock");
-        if !lock.exists() {
-            return Ok(Some(Vec::new()));
-        }
-        let held = match dry_run {
-            true => FileLock::acquire_to_look(&lock, std::time::Duration::ZERO)?,
-            false => FileLock::acquire(&lock, std::time::Duration::ZERO)?,
-        };
-        let Ok(held) = held else { return Ok(None) };
-        let left = super::holder::left(&self.dir);
-        if !dry_run {
-            self.sweep(&held);
-        }
-        let line = |lock: &PathBuf| {
-            format!("'{}' was left by an integration into '{}' that was killed", lock.display(), self.name())
-        };
-        Ok(Some(left.iter().map(line).collect()))
-    }
-
     /// Locks that their process held when it was killed, and files that it was writing.
-    fn sweep(&self, _held: &FileLock) {
+    pub(super) fn sweep(&self, _held: &FileLock) {
         super::holder::sweep(&self.dir);
         for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = entry.file_name();

@@ -17,7 +17,7 @@ use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git, retry};
 use crate::git::worktree::{Head, Worktree, operation_in};
 use crate::git::{Repo, parse_id};
-use crate::paths::{inside, normalise, path_bytes, path_from, read_if_there};
+use crate::paths::{inside, is_there, normalise, path_bytes, path_from, read_if_there};
 use crate::store::atomic;
 use crate::store::lock::FileLock;
 
@@ -179,6 +179,35 @@ fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
     atomic::write(&git_dir.join(MARK), format!("{}\n", place.target).as_bytes())?;
     find(desk.repo, place)?
         .ok_or_else(|| Failure::fatal(format!("could not make a private worktree in '{}'", path.display())))
+}
+
+/// Takes away one that was not made to its end, unless `dry_run`, and says where it is. The target's lock is held.
+///
+/// # Errors
+/// If it can't be removed.
+pub fn clear_half(
+    desk: &Desk<'_>,
+    place: &Place,
+    _held: &FileLock,
+    dry_run: bool,
+) -> Result<Option<PathBuf>> {
+    let Some(bytes) = read_if_there(&place.dir.join(RECORD))? else { return Ok(None) };
+    let path = path_from(&bytes);
+    let there = |worktrees: Vec<Worktree>| {
+        Ok::<_, Failure>(worktrees.iter().any(|w| w.path == path) || is_there(&path)?)
+    };
+    let worktrees = desk.repo.worktrees()?;
+    // It was made, and there may be work in it, even where it can't be read now.
+    if worktrees.iter().any(|w| target_of(w).is_some_and(|target| target == place.target)) {
+        return Ok(None);
+    }
+    let was_there = there(worktrees)?;
+    if !dry_run {
+        clear(desk, place, &path)?;
+        half::remove_half_admin(desk, &path)?;
+    }
+    // What somebody else has there by now stays.
+    Ok((was_there && (dry_run || !there(desk.repo.worktrees()?)?)).then_some(path))
 }
 
 /// Takes away what is at a place where we began to make one, or had one.

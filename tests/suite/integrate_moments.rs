@@ -75,6 +75,28 @@ fn repair_frees_what_a_killed_integration_held_and_tells_of_the_rest() {
 }
 
 #[test]
+fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.git(&dir, ["config", "integrate.check", "true"]).ok();
+    // The first reference that changes is the HEAD of that worktree.
+    let kill = "kill -KILL $PPID \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"";
+    when(&sandbox, &dir, "prepared HEAD", kill);
+    assert_eq!(sandbox.integrate(&dir, [] as [&str; 0]).code, 137);
+    let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
+    assert!(shop.exists());
+    let found = format!("'{}' was left by an integration into 'main' that was killed\n", shop.display());
+    sandbox.task(&dir, ["repair", "-n"]).fails(1).prints(&found);
+    sandbox.task(&dir, ["repair"]).ok().prints(&format!("mended: {found}"));
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert!(!shop.exists());
+    assert_sound(&sandbox, &dir);
+    sandbox.integrate(&dir, ["--continue"]).ok();
+    settled(&sandbox, &dir);
+}
+
+#[test]
 fn an_event_is_not_raised_again_after_a_kill() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use super::place;
 use crate::commands::{Cx, Reporter};
 use crate::error::{EXIT_DONE, Failure, Kind, Result};
-use crate::integrate::place::Place;
+use crate::integrate::{self, place::Place};
 use crate::interrupt;
 use crate::pool;
 use crate::task::{Desk, Slug, hold, relocate, rename, repair, settle};
@@ -75,7 +75,7 @@ pub fn repair(cx: &Cx, args: &RepairArgs) -> Result<u8> {
     // First: another's lock on an index would be in the way of what follows.
     let mut found = Vec::new();
     for place in Place::all(&cx.repo)? {
-        let Some(left) = place.repair(args.dry_run)? else { continue };
+        let Some(left) = integrate::repair::repair(&desk, &place, args.dry_run)? else { continue };
         found.extend(left);
         if place.journal().exists() {
             cx.ui.note(&format!(

@@ -51,6 +51,8 @@ pub fn as_git_parses(command: Command, path: &str) -> Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .infer_long_args(true)
+        // As in git, an option may be said again: the last value counts.
+        .args_override_self(true)
         .override_usage(usage)
         .after_long_help(format!("See 'git help {}' for the manual", manual_of(path)))
         .help_template("usage: {usage}\n\n{about-with-newline}\n{all-args}{after-help}")

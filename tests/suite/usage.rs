@@ -42,6 +42,22 @@ fn what_makes_no_sense_is_said_as_git_says_it() {
 }
 
 #[test]
+fn an_option_may_be_said_again_as_in_git() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.git(&dir, ["branch", "-q", "other"]).ok();
+    sandbox
+        .task(&dir, ["add", "-q", "-q", "x", "--base", "nowhere", "--base", "other", "--json", "--json"])
+        .ok();
+    sandbox
+        .task(&dir, ["list", "-a", "--all", "--format=%(head)", "--format=%(base)"])
+        .ok()
+        .prints("refs/heads/other\n");
+    sandbox.task(&dir, ["list", "--state=open", "--state=ready", "--format=%(task)"]).ok().prints("x\n");
+    sandbox.integrate(&dir, ["--keep", "--keep", "-n", "-n", "--no-ff", "--no-ff"]).ok();
+}
+
+#[test]
 fn help_goes_to_standard_output() {
     let sandbox = Sandbox::new();
     let outside = sandbox.path("");

@@ -11,7 +11,7 @@ use gix::bstr::{BString, ByteSlice};
 use super::Desk;
 use crate::error::{Failure, Result};
 use crate::git::refs::short_name;
-use crate::git::worktree::Head;
+use crate::git::worktree::{Head, Worktree};
 use crate::paths::path_bytes;
 use crate::store::config::{ConfigFile, Section};
 use crate::store::record::Found;
@@ -69,6 +69,28 @@ pub fn is_about(intent: &Found, slot: &str) -> bool {
 /// Whether an intent is about a slot alone, and none of a task's.
 pub fn is_of_pool(intent: &Found) -> bool {
     intent.name.starts_with("pool:")
+}
+
+/// `git worktree lock` keeps a slot with its holder, unless that is overridden.
+///
+/// # Errors
+/// The refusal, in git's words.
+pub fn require_unlocked(worktree: &Worktree, overridden: bool) -> Result<()> {
+    let Some(reason) = worktree.locked.as_ref().filter(|_| !overridden) else { return Ok(()) };
+    let why = if reason.is_empty() { String::new() } else { format!(", lock reason: {reason}") };
+    let advice = format!("Unlock it first: 'git worktree unlock {}'; or use -f -f.", worktree.path.display());
+    Err(Failure::fatal(format!("cannot give back a locked working tree{why}")).hint("taskLocked", advice))
+}
+
+/// Unlocks a slot that goes back: nobody else would get it.
+///
+/// # Errors
+/// In git's words.
+pub fn unlock(desk: &Desk<'_>, worktree: &Worktree) -> Result<()> {
+    if worktree.locked.is_none() {
+        return Ok(());
+    }
+    desk.repo.at_home().cmd(["worktree", "unlock"]).arg(&worktree.path).run().map(drop)
 }
 
 /// Hands a slot out.

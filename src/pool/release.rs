@@ -7,7 +7,7 @@ use gix::ObjectId;
 use super::back::back_to;
 use super::{Pool, Slot, keep};
 use crate::desk::busy::busy;
-use crate::desk::slot::{SECTION, base, intent_name, is_about, take_back};
+use crate::desk::slot::{SECTION, base, intent_name, is_about, require_unlocked, take_back, unlock};
 use crate::desk::{Desk, clean, mark};
 use crate::error::{Failure, Result};
 use crate::git::process::retry;
@@ -21,6 +21,8 @@ use crate::store::record::{Intent, Record, intents};
 pub struct Options<'a> {
     /// What is not committed goes, and can be restored.
     pub force: bool,
+    /// Also if it is locked.
+    pub locked: bool,
     /// Ignored files go.
     pub scrub: bool,
     /// Only if this lease still holds.
@@ -49,12 +51,7 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     let name = slot.name.as_str();
     let worktree = worktree_at(desk.repo, &slot.path)
         .map_err(|failure| failure.hint("poolRepair", "See 'git pool repair -n'."))?;
-    if let Some(reason) = &worktree.locked {
-        let why = if reason.is_empty() { String::new() } else { format!(", lock reason: {reason}") };
-        let shown = worktree.path.display();
-        return Err(Failure::fatal(format!("cannot give back a locked working tree{why}"))
-            .hint("taskLocked", format!("Unlock it first: 'git worktree unlock {shown}'.")));
-    }
+    require_unlocked(&worktree, options.locked)?;
     if !options.force {
         let known = mark::read(&worktree.git_dir).map(|m| m.head);
         retry(desk.settings.lock_timeout, || clean::require(desk, &worktree, known)).map_err(|failure| {
@@ -117,6 +114,7 @@ fn empty(
             None
         }
     };
+    unlock(desk, worktree)?;
     mark::put(worktree, name, to, desk.context.now())?;
     let held = desk.lock()?;
     desk.edit(&held, |file| take_back(file, name))?;

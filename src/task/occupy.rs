@@ -5,7 +5,7 @@ use gix::ObjectId;
 use super::keep::{self, Put};
 use super::{Desk, Slug, Task, notes};
 use crate::desk::clean::{self, is_only_checkout, is_referred_to, remove_locks};
-use crate::desk::slot::Seat;
+use crate::desk::slot::{self, Seat};
 use crate::desk::{copy, mark};
 use crate::error::{Kind, Result};
 use crate::git::process::retry;
@@ -104,6 +104,15 @@ pub fn empty(
 ) -> Result<()> {
     let options = clean::Options { seen: Some(seen), scrub: false, task: Some(slug.as_str()) };
     clean::clean(desk, worktree, to, options)?;
+    hand_back(desk, worktree, slot, to)
+}
+
+/// The slot is new again and nobody's.
+///
+/// # Errors
+/// If git or the file system refuses.
+pub fn hand_back(desk: &Desk<'_>, worktree: &Worktree, slot: &str, to: ObjectId) -> Result<()> {
+    slot::unlock(desk, worktree)?;
     worktree.unmark()?;
     mark::put(worktree, slot, to, desk.context.now())
 }
@@ -149,8 +158,7 @@ pub fn leave(
         let held = clean::Held { snapshot: held, all: has_work };
         match clean::leave(desk, worktree, to, held, cleaning, || archive(note.as_deref()))? {
             None => {
-                worktree.unmark()?;
-                mark::put(worktree, slot, to, desk.context.now())?;
+                hand_back(desk, worktree, slot, to)?;
                 return Ok(Left { parked: false, note });
             }
             Some(name) => {
@@ -179,8 +187,7 @@ fn empty_held(
     if clean::leave(desk, worktree, to, held, options, || Ok(()))?.is_some() {
         return Ok(false);
     }
-    worktree.unmark()?;
-    mark::put(worktree, slot, to, desk.context.now())?;
+    hand_back(desk, worktree, slot, to)?;
     Ok(true)
 }
 

@@ -29,6 +29,8 @@ use crate::store::trash;
 pub struct Options<'a> {
     /// What is not committed goes, and can be restored.
     pub force: bool,
+    /// Also if it is locked.
+    pub locked: bool,
     /// Ignored files go.
     pub scrub: bool,
     /// Only if this lease still holds.
@@ -50,7 +52,7 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
             .hint("taskRepair", "See 'git task repair -n' and 'git pool repair -n'."));
     };
     session::refuse_running(&desk.repo.state_dir(), name, "release")?;
-    require_unlocked(worktree)?;
+    slot::require_unlocked(worktree, options.locked)?;
     if !options.force {
         let known = mark::read(&worktree.git_dir).map(|m| m.head);
         retry(desk.settings.lock_timeout, || clean::require(desk, worktree, known)).map_err(|failure| {
@@ -80,7 +82,7 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     taken::refuse_busy(&under_way, name, |i| slot::is_about(i, &slot))?;
     drop(under_way);
     if let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? {
-        require_unlocked(&now)?;
+        slot::require_unlocked(&now, options.locked)?;
     }
     let last = trash::latest(desk.repo, name)?.map_or(0, |entry| entry.number);
     let word = |yes: bool| if yes { "true" } else { "false" };
@@ -100,14 +102,6 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         intent.done()?;
     }
     done
-}
-
-/// `git worktree lock` keeps a slot with its holder.
-fn require_unlocked(worktree: &Worktree) -> Result<()> {
-    let Some(reason) = &worktree.locked else { return Ok(()) };
-    let why = if reason.is_empty() { String::new() } else { format!(", lock reason: {reason}") };
-    Err(Failure::fatal(format!("cannot give back a locked working tree{why}"))
-        .hint("taskLocked", format!("Unlock it first: 'git worktree unlock {}'.", worktree.path.display())))
 }
 
 fn carry_out(
@@ -139,8 +133,7 @@ fn carry_out(
         crate::interrupt::check()?;
         notes::archive(desk, slug, note.as_deref())?;
         clean::clean(desk, worktree, to, cleaning)?;
-        worktree.unmark()?;
-        mark::put(worktree, slot, to, desk.context.now())?;
+        occupy::hand_back(desk, worktree, slot, to)?;
     }
     drop(step);
     forget(desk, slug, slot, false)?;

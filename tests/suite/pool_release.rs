@@ -287,3 +287,24 @@ fn a_note_that_has_no_other_place_is_not_called_work() {
     let again = claim(&sandbox, &bare, &["x"]);
     assert!(sandbox.task(&again, ["note"]).ok().stdout.contains("Get it done"));
 }
+
+#[test]
+fn a_locked_slot_goes_back_if_that_is_said_twice_and_is_not_locked_any_more() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let ways: [(&[&str], &[&str]); 3] = [
+        (&[], &["pool", "release", "1"]),
+        (&["x"], &["pool", "release", "x"]),
+        (&["y"], &["task", "rm", "y"]),
+    ];
+    for (claimed, back) in ways {
+        let path = claim(&sandbox, &dir, claimed);
+        assert_eq!(path, sandbox.path("repo-worktrees/pool-1"), "it can be had again");
+        sandbox.git(&dir, ["worktree", "lock", path.to_str().unwrap()]).ok();
+        sandbox.git(&dir, [back, &["-f"]].concat()).fails(128).says("a locked working tree");
+        sandbox.git(&dir, [back, &["-f", "-f"]].concat()).ok();
+        assert_eq!(states(&sandbox, &dir), "1 idle\n");
+    }
+    let worktrees = sandbox.git(&dir, ["worktree", "list", "--porcelain"]).ok().stdout;
+    assert!(!worktrees.contains("locked"), "{worktrees}");
+}

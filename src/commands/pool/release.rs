@@ -1,6 +1,6 @@
 //! `git pool release`.
 
-use clap::Args as ClapArgs;
+use clap::{ArgAction, Args as ClapArgs};
 
 use super::{seat, which};
 use crate::commands::{Cx, Reporter};
@@ -16,9 +16,9 @@ pub struct Args {
     /// Only if this lease still holds
     #[arg(long, value_name = "id")]
     pub lease: Option<String>,
-    /// Also with work that is not committed or on no branch, which stays restorable
-    #[arg(short, long)]
-    pub force: bool,
+    /// Also with work that is not committed or on no branch, which stays restorable; twice: also a locked worktree
+    #[arg(short, long, action = ArgAction::Count)]
+    pub force: u8,
     /// Ignored files go too
     #[arg(long)]
     pub scrub: bool,
@@ -33,7 +33,12 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let desk = cx.desk(&reporter);
     interrupt::watch();
     super::settle(cx, &desk)?;
-    let options = seat::Options { force: args.force, scrub: args.scrub, lease: args.lease.as_deref() };
+    let options = seat::Options {
+        force: args.force > 0,
+        locked: args.force > 1,
+        scrub: args.scrub,
+        lease: args.lease.as_deref(),
+    };
     let (name, kept) = cx.patiently(&desk, || {
         let slot = which::require(cx, args.what.as_deref())?;
         if slot.lease.is_none() && slot.broken.is_none() {

@@ -157,7 +157,7 @@ fn take_over_one(cx: &Cx, desk: &Desk<'_>) -> Result<bool> {
             continue;
         }
         let lease = slot.lease.as_ref().map(|l| l.id.as_str());
-        match give_back(desk, slot, Options { force: true, scrub: false, lease }) {
+        match give_back(desk, slot, Options { force: true, lease, ..Options::default() }) {
             Ok(kept) => {
                 let holder = slot.lease.as_ref().map(|l| l.holder.clone()).unwrap_or_default();
                 cx.ui.note_always(&format!("Took slot {} over: the lease of {holder} has ended", slot.name));
@@ -176,6 +176,8 @@ fn take_over_one(cx: &Cx, desk: &Desk<'_>) -> Result<bool> {
 pub struct Options<'a> {
     /// What is not committed goes, and can be restored.
     pub force: bool,
+    /// Also if it is locked.
+    pub locked: bool,
     /// Ignored files go.
     pub scrub: bool,
     /// Only if this lease still holds.
@@ -188,18 +190,21 @@ pub struct Options<'a> {
 /// # Errors
 /// If it is refused, or fails.
 pub fn give_back(desk: &Desk<'_>, slot: &pool::Slot, options: Options<'_>) -> Result<Option<String>> {
-    let Options { force, scrub, lease } = options;
+    let Options { force, locked, scrub, lease } = options;
     pool::release::require_lease(slot, lease)?;
     let tasks = task::record::Tasks::read(desk.repo)?;
     let task = slot.task.as_deref().and_then(|name| tasks.find(name));
     match task.filter(|t| t.slot.as_deref() == Some(slot.name.as_str())) {
         Some(task) => {
-            let options = task::vacate::Options { force, scrub, lease };
+            let options = task::vacate::Options { force, locked, scrub, lease };
             let name = task.slug.as_str();
             let kept = task::vacate::vacate(desk, name, &desk.repo.worktrees()?, options)?;
             Ok(kept.then(|| name.to_owned()))
         }
-        None => pool::release::release(desk, slot, pool::release::Options { force, scrub, lease }),
+        None => {
+            let options = pool::release::Options { force, locked, scrub, lease };
+            pool::release::release(desk, slot, options)
+        }
     }
 }
 

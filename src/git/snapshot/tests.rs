@@ -1,5 +1,6 @@
 //! Each test takes a worktree away, lets git collect what nobody refers to, and brings it back.
 
+mod broken;
 mod content;
 mod inside;
 mod look;

@@ -215,7 +215,10 @@ impl Repo {
         // Not the user's worktree: that may have been removed since.
         let git = Git::with_git_dir(&worktree, self.common_dir());
         let cmd = |args: &[&str]| {
-            scratch.lend(git.cmd(args)).env("GIT_WORK_TREE", &worktree).env("GIT_INDEX_FILE", &index)
+            scratch
+                .lend(git.cmd(UNSEEN).args(args))
+                .env("GIT_WORK_TREE", &worktree)
+                .env("GIT_INDEX_FILE", &index)
         };
         if !worktree.exists() {
             std::fs::create_dir(&worktree).or_fatal(|| format!("cannot create '{}'", worktree.display()))?;
@@ -231,6 +234,9 @@ impl Repo {
         Ok(cmd(&[]))
     }
 }
+
+/// The user's hook, and his file system monitor, have no business with files of ours.
+const UNSEEN: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
 
 /// This git is older than 2.41 and has no `--attr-source`. Found out by trying, which costs a newer one no process.
 static LACKS_ATTR_SOURCE: AtomicBool = AtomicBool::new(false);

@@ -171,7 +171,8 @@ pub fn clean(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId, options: Option
         };
         state::leave_submodules(worktree, false)?;
         if from != to {
-            retry(limit, || desk.repo.update_files(worktree, from, to))?;
+            retry(limit, || desk.repo.update_files(worktree, from, to))
+                .map_err(|failure| away::not_brought(worktree, to, failure))?;
         }
         if worktree.head != Head::Detached(to) {
             retry(limit, || desk.repo.move_head(worktree, from, &Head::Detached(to), to))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Desk;
 use crate::error::{OrFatal, Result};
+use crate::git::process::retry;
 use crate::git::worktree::Worktree;
 use crate::paths::{inside, is_there};
 use crate::store::record::intents;
@@ -35,6 +36,24 @@ pub fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
     }
     let _ = fs::remove_dir(&worktree.path);
     remove_admin(worktree)
+}
+
+/// Lets git forget a worktree whose directory was taken away.
+///
+/// # Errors
+/// In git's words, or if the file system refuses.
+pub fn forget_moved(desk: &Desk<'_>, worktree: &Worktree) -> Result<()> {
+    let path = &worktree.path;
+    let remove = ["worktree", "remove", "--force", "--force"];
+    let forgotten = match fs::symlink_metadata(path) {
+        // Whoever was at work in it has made a directory there again. git would refuse, and it isn't ours.
+        Ok(_) => remove_admin(worktree),
+        Err(_) => {
+            retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run().map(drop))
+        }
+    };
+    // Made in this very moment.
+    forgotten.or_else(|failure| if path.exists() { remove_admin(worktree) } else { Err(failure) })
 }
 
 /// Lets git forget a worktree where `git worktree remove` would refuse.

@@ -11,10 +11,8 @@ use super::publish::{self, Moved};
 use super::rebuild;
 use crate::desk::Desk;
 use crate::error::{Failure, OrFatal, Result};
-use crate::git::process::retry;
-use crate::git::refs::Old;
 use crate::task::record::Tasks;
-use crate::task::{State, Task, place};
+use crate::task::{State, Task, place, taken};
 
 /// What was undone.
 #[derive(Debug)]
@@ -95,8 +93,11 @@ fn bring_back(desk: &Desk<'_>, journal: &Journal) -> Result<()> {
         });
         let mine = task.integrated == Some(commit) && task.state == State::Integrated && !is_taken;
         if mine && desk.repo.find_ref(&full)?.is_none() && desk.repo.gix().has_object(car.tip) {
-            let change = [(full, Some(car.tip), Old::Absent)];
-            retry(desk.settings.lock_timeout, || desk.repo.update_refs("git integrate --undo", &change))?;
+            match taken::make_branch(desk, &full, car.tip, "git integrate --undo") {
+                // Somebody was quicker to take the name.
+                Err(_) if desk.repo.find_ref(&full)?.is_some() => {}
+                done => done?,
+            }
         }
     }
     Ok(())

@@ -1,19 +1,21 @@
 //! Idle slots that go.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::{Pool, Slot, State, check};
 use crate::desk::busy::busy;
 use crate::desk::slot::{SECTION, intent_name, is_about};
-use crate::desk::{Desk, alive, mark};
-use crate::error::{Failure, Result};
-use crate::git::process::{Git, retry};
+use crate::desk::{Desk, alive, clean, half, mark};
+use crate::error::{Failure, Kind, OrFatal, Result};
+use crate::git::process::{Git, retry, run_shell};
 use crate::git::scratch::Scratch;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
+use crate::git::worktree::Worktree;
 use crate::interrupt;
-use crate::paths::path_bytes;
+use crate::paths::{is_free, path_bytes};
 use crate::store::record::{Intent, Record, intents};
 
 /// What came of it.
@@ -84,9 +86,11 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
         return Err(busy("it", &other.record));
     }
     let head = worktree_at(desk.repo, &slot.path).ok().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
+    let aside = aside_of(&slot.path);
     let record = Record::new("drain")
         .with("slot", slot.name.as_str())
         .with("path", path_bytes(&slot.path))
+        .with("aside", path_bytes(&aside))
         .with("head", head.map(|id| id.to_string()).unwrap_or_default());
     let intent = Intent::write(&state_dir, &held, &intent_name(&slot.name), &record)?;
     drop(held);
@@ -99,10 +103,22 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
         intent.done()?;
         return Err(why);
     }
-    let done = intent.during(|| take_away(desk, &slot.name, &slot.path));
+    let done = intent.during(|| take_away(desk, &slot.name, &slot.path, Some(&aside)));
     drop(step);
-    done?;
-    intent.done()
+    match done {
+        // It is in its place again, or still.
+        Err(why) if worktree_at(desk.repo, &slot.path).is_ok() => intent.done().and(Err(why)),
+        Err(why) => Err(why),
+        Ok(()) => intent.done(),
+    }
+}
+
+/// Beside the worktree, so that a rename is enough, and hidden. A process id comes again.
+fn aside_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let id = std::process::id();
+    let names = (1..).map(|n| path.with_file_name(format!(".{name}.drained-{id}-{n}")));
+    names.into_iter().find(|p| is_free(p)).expect("one of the numbers is free")
 }
 
 /// A process keeps its current directory, as git keeps one from being removed under it.
@@ -117,10 +133,21 @@ fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
     }
 }
 
-fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {
-    if desk.repo.worktrees()?.iter().any(|w| w.path == path && !w.is_main) {
-        let args = ["worktree", "remove", "--force"];
-        retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).arg(path).run())?;
+/// Removes a slot; its worktree goes `aside` first, if one is named.
+fn take_away(desk: &Desk<'_>, name: &str, path: &Path, aside: Option<&Path>) -> Result<()> {
+    if let Some(worktree) = desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main) {
+        // Submodules are found by their place.
+        match aside.filter(|_| !worktree.missing && !worktree.git_dir.join("modules").exists()) {
+            Some(aside) => {
+                move_aside(desk, worktree, aside)?;
+                half::forget_moved(desk, worktree)?;
+                delete(aside)?;
+            }
+            None => {
+                let args = ["worktree", "remove", "--force"];
+                retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).arg(path).run())?;
+            }
+        }
     }
     let held = desk.lock()?;
     desk.edit(&held, |file| {
@@ -129,13 +156,63 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path) -> Result<()> {
     })
 }
 
+/// Moves a slot's worktree to where nobody writes who only knows its path, and looks at it there: somebody may think
+/// that he has it still. If anything is in it, it goes back.
+fn move_aside(desk: &Desk<'_>, worktree: &Worktree, aside: &Path) -> Result<()> {
+    let failed = || format!("could not move '{}' aside", worktree.path.display());
+    let known = mark::read(&worktree.git_dir).map(|m| m.head);
+    worktree.hold()?;
+    let looked = fs::rename(&worktree.path, aside).or_fatal(failed).and_then(|()| {
+        require_nobody(desk, aside)?;
+        let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? else { return Ok(()) };
+        let now = Worktree { path: aside.to_owned(), missing: false, replaced: false, ..now };
+        retry(desk.settings.lock_timeout, || clean::require(desk, &now, known)).map_err(|why| {
+            match why.kind == Kind::Interrupted {
+                true => why,
+                false => Failure::negative("somebody has written there meanwhile"),
+            }
+        })
+    });
+    if looked.is_err() && aside.exists() {
+        fs::rename(aside, &worktree.path)
+            .or_fatal(|| format!("could not move '{}' back", aside.display()))?;
+    }
+    if looked.is_err() {
+        worktree.let_go()?;
+    }
+    looked
+}
+
+/// Directories may have been made read-only by a build; a directory that can't be written can't be emptied.
+fn delete(dir: &Path) -> Result<()> {
+    const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1""#;
+    run_shell(DELETE, &[dir.as_os_str()]).map(drop)
+}
+
 /// Settles a removal that was cut off: files that are missing were being removed. False if it is too early.
 ///
 /// # Errors
 /// If git or the file system refuses.
-pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, head: &str) -> Result<bool> {
-    if !alive::processes_in(path)?.is_empty() {
-        return Ok(false);
+pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Result<bool> {
+    let head = record.text("head").unwrap_or_default();
+    let aside = record.path("aside").filter(|aside| !is_free(aside));
+    for dir in [Some(path), aside.as_deref()].into_iter().flatten() {
+        if !alive::processes_in(dir)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    if let Some(aside) = aside {
+        match desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main) {
+            // It may not have been looked at.
+            Some(worktree) => {
+                let _ = fs::remove_dir(path);
+                if fs::rename(&aside, path).is_err() {
+                    return Ok(false);
+                }
+                worktree.let_go()?;
+            }
+            None => delete(&aside)?,
+        }
     }
     let Some(found) = Pool::read(desk.repo)?.find(slot).cloned() else { return Ok(true) };
     if let Ok(worktree) = worktree_at(desk.repo, path) {
@@ -158,14 +235,14 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, head: &str) -> Result<bo
                 entries.iter().all(|e| e.code == *b" D")
             }
             // git forgets a worktree also when it could not delete all of it.
-            None => is_rest_of(desk, path, head)?,
+            None => is_rest_of(desk, path, &head)?,
         };
         if is_rest {
             std::fs::remove_dir_all(path)
                 .map_err(|e| Failure::fatal(format!("could not remove '{}': {e}", path.display())))?;
         }
     }
-    take_away(desk, slot, path).map(|()| true)
+    take_away(desk, slot, path, None).map(|()| true)
 }
 
 /// Whether there is nothing in a directory but files of this commit as they are in it, and ignored ones.

@@ -58,7 +58,7 @@ fn settle_one(desk: &Desk<'_>, slot: &str, intent: &Found) -> Result<bool> {
         }
         "update" => back_to(desk, slot, &path, id("from")?, id("to")?),
         "release" => release::settle(desk, slot, &path, id("to")?, record),
-        "drain" => drain::settle(desk, slot, &path, &record.text("head").unwrap_or_default()),
+        "drain" => drain::settle(desk, slot, &path, record),
         // Whoever looks for it finds what was not mended.
         "repair" => Ok(true),
         // One of a newer version: its own repair knows it.

@@ -11,7 +11,7 @@ use crate::desk::{Desk, clean};
 use crate::error::{Failure, Result};
 use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
-use crate::store::record::peek;
+use crate::store::record::{Seen, peek};
 
 /// A slot and where it stands. What could not be found out, or was not wanted, is absent.
 #[derive(Clone, Debug)]
@@ -49,10 +49,20 @@ pub fn survey(desk: &Desk<'_>, disk: bool) -> Result<Vec<Standing>> {
     let occupants = Occupants::look()?;
     let mut standings = Vec::new();
     let mut worktrees: Vec<Option<Worktree>> = Vec::new();
-    for slot in pool.slots {
-        let found = worktree_at(desk.repo, &slot.path);
-        let at_work = under_way.iter().find(|i| i.record.text("slot").as_deref() == Some(&slot.name));
-        let (state, reason) = match (&slot.broken, at_work, &found) {
+    for mut slot in pool.slots {
+        let about = |all: &[Seen], name: &str| {
+            all.iter().find(|i| i.record.text("slot").as_deref() == Some(name)).cloned()
+        };
+        let mut found = worktree_at(desk.repo, &slot.path);
+        let mut at_work = about(&under_way, &slot.name);
+        // Somebody may have begun since to drain or to move it, and be done already: then that is written down.
+        if found.is_err() && at_work.is_none() {
+            at_work = about(&peek(&desk.repo.state_dir()), &slot.name);
+            let Some(now) = Pool::read(desk.repo)?.find(&slot.name).cloned() else { continue };
+            found = worktree_at(desk.repo, &now.path);
+            slot = now;
+        }
+        let (state, reason) = match (&slot.broken, &at_work, &found) {
             (_, Some(i), _) if i.abandoned => {
                 let why = format!("'{}' was cut off; the next command settles it", i.record.kind);
                 (State::Preparing, Some(why))

@@ -19,7 +19,6 @@ use super::{Branch, Desk, State, Task, notes, taken};
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
-use crate::git::refs::Old;
 use crate::git::worktree;
 use crate::interrupt;
 use crate::paths::path_bytes;
@@ -103,14 +102,21 @@ impl Reserved {
     ///
     /// # Errors
     /// Why the first one failed.
-    pub fn build(self, desk: &Desk<'_>) -> Result<Built> {
-        for (new, intent) in &self.tasks {
+    pub fn build(mut self, desk: &Desk<'_>) -> Result<Built> {
+        for at in 0..self.tasks.len() {
+            let (new, intent) = &self.tasks[at];
             desk.observer.note(&format!("Preparing task '{}' ({})", new.task.slug, new.what()));
             let doing = if new.seat.is_some() { "Bringing up" } else { "Checking out" };
             let step = desk.observer.step(&format!("{doing} '{}'", new.path.display()));
-            let built = intent.during(|| build_one(desk, new)).and_then(|()| interrupt::check());
+            let mut has_branch = false;
+            let build = || build_one(desk, new, &mut has_branch);
+            let built = intent.during(build).and_then(|()| interrupt::check());
             drop(step);
             if let Err(failure) = built {
+                // A branch that we have not made is somebody else's, wherever it is.
+                for (new, _) in &mut self.tasks[at + usize::from(has_branch)..] {
+                    new.creates_branch = false;
+                }
                 return Err(self.take_back(desk, failure));
             }
         }
@@ -173,13 +179,13 @@ impl NewTask {
     }
 }
 
-fn build_one(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
+/// `has_branch` says afterwards whether its branch was made.
+fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()> {
     let slug = &new.task.slug;
-    let limit = desk.settings.lock_timeout;
     if let (true, Some(full)) = (new.creates_branch, new.task.branch_ref()) {
         let from = new.task.base.as_deref().unwrap_or("HEAD");
-        let change = [(full, Some(new.start), Old::Absent)];
-        retry(limit, || desk.repo.update_refs(&format!("branch: Created from {from}"), &change))?;
+        taken::make_branch(desk, &full, new.start, &format!("branch: Created from {from}"))?;
+        *has_branch = true;
     }
     if let Some(seat) = &new.seat {
         occupy::sit(desk, seat, slug, new.task.branch_ref().as_deref(), new.start)?;

@@ -1,10 +1,11 @@
-//! `git task lock` and `unlock`: with an intent, so that nobody removes or moves the worktree meanwhile.
+//! `git task lock` and `unlock`: with an intent, so that nobody removes or moves the worktree meanwhile. What takes
+//! but a moment has the state lock for that.
 
 use std::path::Path;
 
-use super::{Desk, Task, taken};
+use super::{Desk, Slug, Task, settle, taken};
 use crate::error::Result;
-use crate::store::record::{Intent, Record, intents};
+use crate::store::record::{Found, Intent, Record, intents};
 
 /// Locks the worktree at `path`.
 ///
@@ -24,6 +25,24 @@ pub fn lock(desk: &Desk<'_>, task: &Task, path: &Path, reason: Option<&str>) -> 
 /// As [`lock`].
 pub fn unlock(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
     alone(desk, task, "unlock", || desk.repo.at_home().cmd(["worktree", "unlock"]).arg(path).run().map(drop))
+}
+
+/// Does what takes but a moment while nobody takes a task's worktree away or elsewhere, and waits for whoever does.
+///
+/// # Errors
+/// If that takes longer than `task.lockTimeout`; or what `work` says.
+pub fn in_place<T>(desk: &Desk<'_>, slug: &Slug, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let is_leaving = |i: &&Found| {
+        i.name == slug.as_str() && ["move", "rename", "rm", "release"].contains(&i.record.kind.as_str())
+    };
+    let settle = || settle::settle_all(desk, false).map(drop);
+    desk.patiently(settle, || {
+        let held = desk.lock()?;
+        match intents(&desk.repo.state_dir(), &held)?.iter().find(is_leaving) {
+            Some(other) => Err(taken::by_process(slug.as_str(), &other.record)),
+            None => work(),
+        }
+    })
 }
 
 fn alone(desk: &Desk<'_>, task: &Task, kind: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -15,7 +15,6 @@ use crate::desk::clean;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::{Git, retry};
-use crate::git::refs::Old;
 use crate::git::snapshot::restore_into;
 use crate::git::worktree;
 use crate::paths::is_free;
@@ -67,7 +66,9 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
     let intent = Intent::write(&desk.repo.state_dir(), &held, slug.as_str(), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Restoring task '{slug}'"));
-    let built = intent.during(|| build(desk, &plan, parked.as_deref())).and_then(|()| commit(desk, &plan));
+    let mut has_branch = false;
+    let build = || build(desk, &plan, parked.as_deref(), &mut has_branch);
+    let built = intent.during(build).and_then(|()| commit(desk, &plan));
     drop(step);
     match built {
         Ok(()) => {
@@ -76,7 +77,9 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
             Ok((plan.task, plan.path))
         }
         Err(failure) => {
-            intent.during(|| take_back(desk, slug.as_str(), &half(&plan), parked.as_deref()))?;
+            // A branch that we have not made is somebody else's, wherever it is.
+            let half = HalfAdded { created_at: plan.creates.filter(|_| has_branch), ..half(&plan) };
+            intent.during(|| take_back(desk, slug.as_str(), &half, parked.as_deref()))?;
             intent.done()?;
             Err(failure)
         }
@@ -164,11 +167,12 @@ fn free_path(desk: &Desk<'_>, task: &Task, contents: &Contents) -> Result<PathBu
         .hint("taskPath", "Move it away first."))
 }
 
-fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>) -> Result<()> {
+/// `has_branch` says afterwards whether its branch was made.
+fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, has_branch: &mut bool) -> Result<()> {
     let (task, path, meta) = (&plan.task, &plan.path, &plan.contents.meta);
     if let (Some(full), Some(tip)) = (task.branch_ref(), plan.creates) {
-        let change = [(full, Some(tip), Old::Absent)];
-        retry(desk.settings.lock_timeout, || desk.repo.update_refs("git task restore", &change))?;
+        taken::make_branch(desk, &full, tip, "git task restore")?;
+        *has_branch = true;
     }
     let head = meta.text("head");
     if let Some(aside) = parked {

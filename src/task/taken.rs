@@ -1,10 +1,15 @@
 //! Names that others were quicker to take.
 
+use gix::ObjectId;
+
 use super::record::Tasks;
 use super::{Desk, Slug};
 use crate::desk::busy::busy;
 use crate::error::{Failure, Result};
+use crate::git::process::retry;
+use crate::git::refs::{Old, short_name};
 use crate::store::record::{Found, Record, peek_at};
+use crate::text::escape_controls;
 
 /// There is such a task by now.
 pub fn by_task(slug: &Slug) -> Failure {
@@ -33,6 +38,24 @@ pub fn refuse_half_made(desk: &Desk<'_>, name: &str) -> Result<()> {
     match peek_at(&desk.repo.state_dir(), name)? {
         Some(other) => Err(by_process(name, &other.record)),
         None => Ok(()),
+    }
+}
+
+/// There is such a branch by now.
+pub fn by_branch(name: &str) -> Failure {
+    let shown = escape_controls(name.as_bytes());
+    Failure::fatal(format!("a branch named '{shown}' already exists"))
+}
+
+/// Makes a branch, by full name, that is not there yet.
+///
+/// # Errors
+/// If somebody was quicker to make it; or in git's words.
+pub fn make_branch(desk: &Desk<'_>, full: &str, at: ObjectId, reason: &str) -> Result<()> {
+    let change = [(full.to_owned(), Some(at), Old::Absent)];
+    match retry(desk.settings.lock_timeout, || desk.repo.update_refs(reason, &change)) {
+        Err(_) if desk.repo.find_ref(full)?.is_some() => Err(by_branch(short_name(full))),
+        done => done,
     }
 }
 

@@ -44,6 +44,7 @@ mod integrate_thin;
 mod layers;
 mod list;
 mod manual;
+mod meanwhile;
 mod move_rename;
 mod notes;
 mod overlap;

@@ -250,6 +250,23 @@ impl Sandbox {
         Run::of(self.git_command(dir, ["integrate"]).args(args), b"")
     }
 
+    /// Has `script` run once, in the instant before one of our commands starts a git for which `condition` holds. Both
+    /// are shell: `$git` is the real one, `$*` its arguments, `$input` a file with what it reads. The command is to be
+    /// started by its own name, because git looks for git in its own directory first.
+    pub fn before_git(&self, condition: &str, script: &str) {
+        let text = format!(
+            "#!/bin/sh\ngit='{}' input='{}'\ncase \" $* \" in *' --stdin '*) cat >\"$input\"; exec <\"$input\" ;; esac\n\
+             if ({condition}) && mkdir '{}' 2>/dev/null; then\n{script}\nfi\nexec \"$git\" \"$@\"\n",
+            git_under_test().program.display(),
+            self.root.join("tmp/input").display(),
+            self.root.join("tmp/once").display()
+        );
+        let program = self.root.join("bin/git");
+        std::fs::write(&program, text).expect("the sandbox is writable");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(program, mode).expect("it was just written");
+    }
+
     /// The date of the next commit, in git's raw form.
     pub(super) fn tick(&self) -> String {
         let minutes = self.commits.fetch_add(1, Ordering::Relaxed);

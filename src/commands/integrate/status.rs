@@ -26,7 +26,8 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let for_scripts = args.porcelain.is_some() || args.json;
     for place in places {
         let Some(journal) = Journal::load(&place)? else { continue };
-        let running = place.is_running();
+        // One that has stopped waits for a person, also while somebody looks whether he may go on with it.
+        let running = journal.phase != Phase::Stopped && place.is_running();
         waits |= !running;
         let worktree = workshop::find(&cx.repo, &place)?.map(|w| w.path);
         let state = match (running, journal.phase) {

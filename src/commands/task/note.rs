@@ -3,12 +3,12 @@
 use clap::Args as ClapArgs;
 
 use super::place;
-use crate::commands::Cx;
+use crate::commands::{Cx, Reporter};
 use crate::error::{EXIT_DONE, Failure, Result};
 use crate::git::no_vars;
 use crate::git::process::{code_of, shell};
 use crate::task::note::{Section, body_of};
-use crate::task::notes;
+use crate::task::{hold, notes};
 
 /// Print or change a task's note
 #[derive(ClapArgs, Debug)]
@@ -39,7 +39,6 @@ pub struct Args {
 /// If there is no such task, its worktree is gone, or the note is not a file.
 pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let (task, worktree) = place::find(cx, args.task.as_deref())?;
-    let path = notes::checked_path(&worktree, &task.slug)?;
     let sections = [
         (Section::Goal, &args.goal),
         (Section::Assumptions, &args.assumption),
@@ -47,25 +46,29 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
         (Section::NextSteps, &args.next),
     ];
     let writes = args.edit || sections.iter().any(|(_, items)| !items.is_empty());
-    if !path.exists() {
-        if !writes {
+    if !writes {
+        let Some(text) = notes::read(&worktree, &task.slug)? else {
             return Err(Failure::negative(format!("task '{}' has no note", task.slug))
                 .hint("taskNote", "Begin one with 'git task note --edit', or with --goal and its like."));
-        }
-        let reporter = crate::commands::Reporter::new(&cx.ui);
-        notes::create(&cx.desk(&reporter), &worktree, &task.slug, task.title.as_deref(), None)?;
-    }
-    for (section, items) in sections.into_iter().filter(|(_, items)| !items.is_empty()) {
-        notes::set_section(&path, section, &body_of(items))?;
-    }
-    if args.edit {
-        return edit(cx, &path, &worktree);
-    }
-    if !writes {
-        let text = notes::read(&worktree, &task.slug)?.unwrap_or_default();
+        };
         cx.data(text)?;
+        return Ok(EXIT_DONE);
     }
-    Ok(EXIT_DONE)
+    let reporter = Reporter::new(&cx.ui);
+    let desk = cx.desk(&reporter);
+    // Of several at once each keeps what the others write; and where the worktree was they would make it anew.
+    let (path, worktree) = hold::in_place(&desk, &task.slug, || {
+        let (task, worktree) = place::find(cx, Some(task.slug.as_str()))?;
+        let path = notes::checked_path(&worktree, &task.slug)?;
+        if !path.exists() {
+            notes::create(&desk, &worktree, &task.slug, task.title.as_deref(), None)?;
+        }
+        for (section, items) in sections.iter().filter(|(_, items)| !items.is_empty()) {
+            notes::set_section(&path, *section, &body_of(items))?;
+        }
+        Ok((path, worktree))
+    })?;
+    if args.edit { edit(cx, &path, &worktree) } else { Ok(EXIT_DONE) }
 }
 
 /// Opens the file in the editor that git would use.

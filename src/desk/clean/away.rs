@@ -6,7 +6,7 @@ use std::path::Path;
 use gix::ObjectId;
 
 use crate::desk::Desk;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::git::process::retry;
 use crate::git::switch::git_in;
 use crate::git::worktree::Worktree;
@@ -25,14 +25,18 @@ pub fn take(desk: &Desk<'_>, worktree: &Worktree, seen: ObjectId, to: ObjectId) 
     retry(limit, || git.cmd(["read-tree", "--reset", &seen.to_string()]).leaving_others().run())?;
     // It fails where a file is not as it was, which is for the next one to say.
     git.cmd(["update-index", "-q", "--refresh"]).output()?;
-    retry(limit, || desk.repo.update_files(worktree, seen, to)).map_err(|failure| {
-        failure.context(format!("could not bring '{}' to {to}", worktree.path.display()))
-    })?;
+    retry(limit, || desk.repo.update_files(worktree, seen, to))
+        .map_err(|failure| not_brought(worktree, to, failure))?;
     let others = git.cmd(["ls-files", "-z", "--others", "--directory", "--exclude-standard"]).poll().run()?;
     for name in others.split(|b| *b == 0).filter(|name| name.ends_with(b"/")) {
         remove_empty(&worktree.path.join(path_from(name)));
     }
     Ok(())
+}
+
+/// git names the file that is in the way, and not where it is.
+pub fn not_brought(worktree: &Worktree, to: ObjectId, failure: Failure) -> Failure {
+    failure.context(format!("could not bring '{}' to {to}", worktree.path.display()))
 }
 
 /// Removes a directory if no file is in it or below.

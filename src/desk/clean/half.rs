@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use gix::ObjectId;
@@ -87,14 +88,57 @@ fn is_beginning(desk: &Desk<'_>, path: &Path, blob: ObjectId) -> Result<bool> {
 /// If one can't be removed.
 pub fn remove_locks(worktree: &Worktree) -> Result<bool> {
     let names = ["index.lock", "HEAD.lock"].map(|name| worktree.git_dir.join(name));
-    let left: Vec<_> = names.iter().filter(|path| path.exists()).collect();
+    let left: Vec<_> = names.iter().filter_map(|path| Some((path, which(path)?))).collect();
     // Whoever started this one waits for it, but may hold the lock: git does while it runs a hook.
     let there = if left.is_empty() { others_in(&worktree.path)? } else { processes_in(&worktree.path)? };
     if !there.is_empty() {
         return Ok(false);
     }
-    for path in left {
-        fs::remove_file(path).or_fatal(|| format!("could not remove '{}'", path.display()))?;
+    for (path, seen) in left {
+        if !remove_seen(path, seen)? {
+            return Ok(false);
+        }
     }
     Ok(true)
+}
+
+/// Removes a lock whose owner is gone, or was about to remove it himself. False if there is another one by now, of
+/// somebody who came since. As long as it is the one that was seen nobody else can take the lock.
+fn remove_seen(path: &Path, seen: Which) -> Result<bool> {
+    match which(path) {
+        Some(now) if now == seen => match fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).or_fatal(|| format!("could not remove '{}'", path.display()))
+            }
+            _ => Ok(true),
+        },
+        now => Ok(now.is_none()),
+    }
+}
+
+/// A file: a number is given again, but not at the same instant.
+type Which = (u64, i64, i64);
+
+/// Which file is at this path.
+fn which(path: &Path) -> Option<Which> {
+    fs::symlink_metadata(path).ok().map(|meta| (meta.ino(), meta.ctime(), meta.ctime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_of_somebody_who_came_since_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("index.lock");
+        fs::write(&lock, "").unwrap();
+        let seen = which(&lock).unwrap();
+        assert!(remove_seen(&lock, seen).unwrap() && !lock.exists());
+        assert!(remove_seen(&lock, seen).unwrap(), "its owner has removed it");
+        let new = dir.path().join("new");
+        fs::write(&new, "").unwrap();
+        fs::rename(&new, &lock).unwrap();
+        assert!(!remove_seen(&lock, seen).unwrap() && lock.exists());
+    }
 }

@@ -34,8 +34,12 @@ pub fn is_contention(message: &str) -> bool {
     let vanishing = message.contains("Invalid path '") && message.contains("/worktrees/");
     // It goes through all branches, and one of them is being deleted; an id here would be real damage.
     let deleted = message.strip_prefix("bad object ").is_some_and(|name| name.len() < 40);
+    // Its directory of objects was empty, and went while it made a file there: somebody was packing.
+    let packed = message.contains("No such file or directory")
+        && ["unable to create temporary file", "unable to write file"].iter().any(|s| message.contains(s));
     vanishing
         || deleted
+        || packed
         || SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
 }
 

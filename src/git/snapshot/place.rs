@@ -152,7 +152,7 @@ impl Place {
         let files = ready.iter().filter(|(_, mode, _)| mode.ends_with("blob"));
         self.require(&files.map(|(.., id)| *id).collect::<Vec<_>>())?;
         if !waiting.is_empty() {
-            let out = self.cmd(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(list).run()?;
+            let out = heard(self.cmd(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(list))?;
             let ids: Vec<ObjectId> = out.lines().map(parse_id).collect::<Result<_>>()?;
             if ids.len() != waiting.len() {
                 return Err(Failure::fatal("git hash-object named too few objects"));
@@ -205,7 +205,7 @@ impl Place {
         // The end of input ends the last one.
         input.pop();
         // Those that it has only just made it would not find.
-        let out = self.cmd(["mktree", "-z", "--batch", "--missing"]).stdin(input).run()?;
+        let out = heard(self.cmd(["mktree", "-z", "--batch", "--missing"]).stdin(input))?;
         let ids: Vec<ObjectId> = out.lines().map(parse_id).collect::<Result<_>>()?;
         let Some(root) = ids.last().filter(|_| ids == made) else {
             return Err(Failure::fatal("git mktree made other trees than it should"));
@@ -239,6 +239,16 @@ impl Place {
         let known = parents.iter().map(|id| format!("^{id}\n"));
         let list: String = known.chain([format!("{commit}\n")]).collect();
         self.cmd(["rev-list", "--objects", "--quiet", "--stdin"]).stdin(list).run().map(drop)
+    }
+}
+
+/// What a command prints that may say it failed, and end as if it had not.
+fn heard(cmd: Cmd) -> Result<Vec<u8>> {
+    let output = cmd.output()?;
+    let complains = output.stderr.lines().any(|l| l.starts_with(b"error: ") || l.starts_with(b"fatal: "));
+    match output.status.success() && !complains {
+        true => Ok(output.stdout),
+        false => Err(output.into_failure()),
     }
 }
 

@@ -172,17 +172,7 @@ pub fn forget(
     if let Some(path) = path
         && let Some(worktree) = desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main)
     {
-        let remove = ["worktree", "remove", "--force", "--force"];
-        let forgotten = match fs::symlink_metadata(path) {
-            // Whoever was at work in it has made a directory there again. git would refuse, and it isn't ours.
-            Ok(_) => half::remove_admin(worktree),
-            Err(_) => retry(desk.settings.lock_timeout, || {
-                desk.repo.at_home().cmd(remove).arg(path).run().map(drop)
-            }),
-        };
-        // Made in this very moment.
-        forgotten
-            .or_else(|failure| if path.exists() { half::remove_admin(worktree) } else { Err(failure) })?;
+        half::forget_moved(desk, worktree)?;
     }
     notes::archive(desk, &task.slug, note)?;
     let worktrees = desk.repo.worktrees()?;

@@ -117,7 +117,7 @@ pub(super) fn starting_point(
         if let Some(failure) = taken::meanwhile(desk, slug)? {
             return Err(failure);
         }
-        return Err(Failure::fatal(format!("a branch named '{shown}' already exists")).hint(
+        return Err(taken::by_branch(name).hint(
             "taskBranchExists",
             format!("Take it over as it is with '-b {shown}', or name another with -b."),
         ));

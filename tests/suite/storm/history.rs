@@ -34,6 +34,10 @@ pub struct History {
     attempts: Vec<(String, Span, u64)>,
     /// Which tasks a command has left half done, and since when.
     halves: Vec<(String, u64, u64)>,
+    /// What was said to have been cut off, of which task or slot.
+    cut_off: Vec<(String, Span, String)>,
+    /// Which task or slot a command has left half done (`*`: it doesn't say which), and since when.
+    left: Vec<(String, u64)>,
     /// Refusals that need such a neighbour: the object, when, and how it was said.
     busy: Vec<(String, Span, u64, String)>,
     /// The same, where a state explains it too.
@@ -83,6 +87,16 @@ impl History {
         self.halves.push((name.to_owned(), begin, id));
     }
 
+    /// A command has left something of this task or slot for others to settle; `*`: it doesn't say of which.
+    pub fn leaves(&mut self, name: &str, begin: u64) {
+        self.left.push((name.to_owned(), begin));
+    }
+
+    /// It was said of this task or slot that a command was cut off: nobody is killed here, so one has said so itself.
+    pub fn cut_off(&mut self, name: &str, span: Span, what: &str) {
+        self.cut_off.push((name.to_owned(), span, what.to_owned()));
+    }
+
     /// It was refused because another was at the object.
     pub fn busy(&mut self, object: &str, span: Span, id: u64, what: &str) {
         self.busy.push((object.to_owned(), span, id, what.to_owned()));
@@ -129,6 +143,8 @@ impl History {
         self.train.extend(other.train);
         self.attempts.extend(other.attempts);
         self.halves.extend(other.halves);
+        self.cut_off.extend(other.cut_off);
+        self.left.extend(other.left);
         self.busy.extend(other.busy);
         self.between.extend(other.between);
         self.foreign.extend(other.foreign);
@@ -157,6 +173,12 @@ impl History {
             let events = self.tasks.get(&name).map_or(&[][..], Vec::as_slice);
             let end = events.iter().filter(done).map(|e| e.end).min().unwrap_or(u64::MAX);
             self.attempts.push((name, Span { begin, end }, id));
+        }
+        for (object, span, what) in &self.cut_off {
+            let left = |(name, begin): &(String, u64)| (name == object || name == "*") && *begin <= span.end;
+            if !self.left.iter().any(left) {
+                wrong.push(format!("nobody has left '{object}' half done:\n{what}"));
+            }
         }
         for (object, span, id, what) in &self.busy {
             if !self.has_neighbour(object, *span, *id) {

@@ -109,6 +109,7 @@ const TABLE: &[(&str, Why)] = &[
     ("cannot run git", Meanwhile),
     ("is already checked out at", Foreign),
     ("has commits that are on no branch", Work),
+    ("has commits that are in no branch", Work),
     ("has no commit of its own", Work),
     ("uncommitted changes or untracked files", Work),
     ("contains modified or untracked files", Work),

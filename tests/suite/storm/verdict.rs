@@ -27,6 +27,9 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
     if run.stderr.contains("panicked") || run.stderr.contains("warning: could not") {
         history.unexplained.push(said.clone());
     }
+    for name in run.stdout.lines().chain(run.stderr.lines()).filter_map(cut_off) {
+        history.cut_off(name, span, &said);
+    }
     let errors = run.stderr.lines().filter(|l| l.starts_with("error: ") || l.starts_with("fatal: "));
     let errors: Vec<&str> = errors.collect();
     match (run.code, errors.as_slice()) {
@@ -44,6 +47,13 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
         (1 | 128, [_, ..]) => errors.iter().for_each(|error| refused(history, ended, error, &said)),
         _ => history.unexplained.push(said),
     }
+}
+
+/// The task or slot that a line says a command was cut off of.
+fn cut_off(line: &str) -> Option<&str> {
+    let (before, _) = line.strip_suffix("' was cut off")?.rsplit_once(": '")?;
+    let (_, name) = before.rsplit_once(' ')?;
+    Some(name.trim_matches('\''))
 }
 
 /// The objects that an act may change.
@@ -139,7 +149,7 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
             history.every_task(span, &Deed::PerhapsReleased, said);
         }
         Act::Repair => {
-            for line in run.stdout.lines() {
+            for line in run.stdout.lines().filter(|line| cut_off(line).is_none()) {
                 // Somebody is just removing that one.
                 if line.ends_with("is what is left of a worktree") {
                     history.busy("*", span, id, said);
@@ -153,7 +163,7 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
         }
         // Who wrote into a slot just as somebody else gave it back was there since.
         Act::PoolRepair => {
-            for line in run.stdout.lines() {
+            for line in run.stdout.lines().filter(|line| cut_off(line).is_none()) {
                 let slot = line.strip_prefix("mended: slot ").and_then(|rest| rest.split(':').next());
                 let slot = slot.and_then(|s| s.split(' ').next());
                 match slot {
@@ -167,6 +177,8 @@ fn done(history: &mut History, ended: &Ended<'_>, said: &str) {
         }
         Act::Integrate { .. } | Act::GoOn(_) => integrated(history, ended, said),
         Act::Undo => history.every_task(span, &Deed::Undone, said),
+        // Whether one that goes on had stopped is not said.
+        Act::Status if run.stdout.contains(" is running") => history.busy(TRAIN, span, id, said),
         Act::Status => history.train(span, TrainDeed::Seen { stopped: false }, said),
         _ => {}
     }
@@ -261,6 +273,14 @@ fn pool_listed(history: &mut History, ended: &Ended<'_>, said: &str) {
     }
 }
 
+/// The slot that a command names, alone or with its lease.
+fn named_slot(ended: &Ended<'_>) -> Option<String> {
+    match ended.act {
+        Act::ReleaseSlot(slot) => Some(slot.to_string()),
+        _ => ended.lease.map(|(slot, _)| slot.clone()),
+    }
+}
+
 fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
     let Ended { act, span, id, lease, .. } = *ended;
     let own = touched(act).into_iter().find(|o| NAMES.contains(&o.as_str()));
@@ -273,6 +293,10 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
         Some(Why::Foreign) => history.because_of_foreign(name, span, id, &text),
         Some(Why::Half) => {
             let later = Span { end: u64::MAX, ..span };
+            history.leaves(name, span.begin);
+            if let Some(slot) = named_slot(ended) {
+                history.leaves(&slot, span.begin);
+            }
             let names = if name == "*" { NAMES.to_vec() } else { vec![name] };
             for name in names {
                 history.task(name, later, Deed::Half, &text);
@@ -296,14 +320,10 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
             let task = error.rsplit_once("by task ").map(|(_, task)| task.to_owned());
             history.slot(slot, span, SlotDeed::Seen { held: true, lease: None, task }, &text);
         }
-        Some(Why::Idle) => {
-            let slot = match (act, lease) {
-                (Act::ReleaseSlot(slot), _) => slot.to_string(),
-                (_, Some((slot, _))) => slot.clone(),
-                _ => return history.unexplained.push(said.to_owned()),
-            };
-            history.slot(&slot, span, SlotDeed::Idle, &text);
-        }
+        Some(Why::Idle) => match named_slot(ended) {
+            Some(slot) => history.slot(&slot, span, SlotDeed::Idle, &text),
+            None => history.unexplained.push(said.to_owned()),
+        },
         Some(Why::Stopped) => history.train_refused(span, true, id, &text),
         Some(Why::NotStopped) => history.train_refused(span, false, id, &text),
     }

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod forecast;
 pub mod forks;
 pub mod graph;
+pub mod index_header;
 pub mod landed;
 pub mod moved;
 pub mod process;

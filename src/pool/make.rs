@@ -250,6 +250,7 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
         Err(output.into_failure())
     })?;
     let worktree = worktree_at(desk.repo, path)?;
+    desk.repo.require_checked_out(&worktree.git_dir, planned.base)?;
     clean::remember_settings(&worktree.git_dir)?;
     let commands = desk.settings.setup_run();
     if !commands.is_empty() {

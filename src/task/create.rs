@@ -201,7 +201,9 @@ fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()
         make_clone(desk, new)?;
     } else {
         make_worktree(desk, new)?;
-        worktree::mark(&desk.repo.worktree_git_dir(&new.path)?, slug.as_str())?;
+        let git_dir = desk.repo.worktree_git_dir(&new.path)?;
+        desk.repo.require_checked_out(&git_dir, new.start)?;
+        worktree::mark(&git_dir, slug.as_str())?;
     }
     notes::create(desk, &new.path, slug, new.task.title.as_deref(), new.goal.as_deref())
 }

@@ -265,6 +265,23 @@ fn a_failing_hook_warns_in_its_own_words_and_the_task_stays() {
 }
 
 #[test]
+fn a_checkout_of_nothing_is_not_taken_for_one() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    // As if git could not read the HEAD that it has just written, and took it for a branch without a commit.
+    hook(&sandbox, &dir, "post-checkout", "git read-tree --empty && rm README");
+    sandbox.task(&dir, ["add", "x"]).fails(128).prints("").says("checked nothing out");
+    assert!(!sandbox.refs(&dir).contains("refs/heads/x"));
+    assert!(!sandbox.path("repo-worktrees/x").exists());
+    sandbox.pool(&dir, ["init", "1"]).fails(1).says("checked nothing out");
+    sandbox.sh(&dir, "rm .git/hooks/post-checkout").ok();
+    sandbox.git(&dir, ["checkout", "-q", "--orphan", "empty"]).ok();
+    sandbox.git(&dir, ["rm", "-rqf", "."]).ok();
+    sandbox.git(&dir, ["commit", "-q", "--allow-empty", "-m", "Nothing"]).ok();
+    sandbox.task(&dir, ["add", "y"]).ok();
+}
+
+#[test]
 fn a_failing_checkout_takes_everything_back() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -22,8 +22,8 @@ use gix::worktree::stack::state;
 
 use super::settings::{Renames, Settings};
 use super::walk;
-use crate::git::Repo;
 use crate::git::worktree::{Head, Worktree};
+use crate::git::{Repo, index_header};
 
 /// With more tracked files than this, and a processor that would have nothing to do, `git status` is faster,
 /// because it shares one worktree out to all processors; with as many worktrees as processors it never is.
@@ -137,14 +137,14 @@ impl Reader<'_> {
     /// This worktree's own index, if gix understands all of it.
     fn index(&self, worktree: &Worktree) -> Option<gix::index::File> {
         let path = worktree.git_dir.join("index");
-        if entries_in(&path)? > self.counter.max_entries {
+        if index_header::entries_in(&path)? > self.counter.max_entries {
             return None;
         }
         let decode = gix::index::decode::Options { thread_limit: Some(1), ..Default::default() };
         // git doesn't check the hash either when it only reads (`verify_index_checksum`).
         let index = gix::index::File::at(path, self.gix.object_hash(), true, decode).ok()?;
         let strange = Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD | Flags::FSMONITOR_VALID;
-        let unlike_git = is_split(&worktree.git_dir)?
+        let unlike_git = index_header::is_split(&worktree.git_dir)?
             || index.is_sparse()
             || index.fs_monitor().is_some()
             || index.entries().iter().any(|entry| {
@@ -214,25 +214,6 @@ impl Reader<'_> {
         }
         Some(false)
     }
-}
-
-/// The number of entries that an index says it has; see gitformat-index(5).
-fn entries_in(path: &std::path::Path) -> Option<u32> {
-    use std::io::Read;
-    let mut header = [0; 12];
-    std::fs::File::open(path).ok()?.read_exact(&mut header).ok()?;
-    let [b'D', b'I', b'R', b'C', _, _, _, _, count @ ..] = header else { return None };
-    Some(u32::from_be_bytes(count))
-}
-
-/// Whether the index may be split in two; gix puts it together when it reads it and then doesn't say.
-fn is_split(git_dir: &std::path::Path) -> Option<bool> {
-    for entry in git_dir.read_dir().ok()? {
-        if entry.ok()?.file_name().as_encoded_bytes().starts_with(b"sharedindex.") {
-            return Some(true);
-        }
-    }
-    Some(false)
 }
 
 /// Collects what gix finds.

@@ -14,9 +14,10 @@ use crate::desk::session::{self, Session, UNSEEN};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::without_repository;
 use crate::interrupt;
+use crate::paths::is_there;
 use crate::store::record::intents;
 use crate::task::record::Latest;
-use crate::task::{Desk, Task, setup, taken};
+use crate::task::{Desk, Task, place, setup, taken};
 use crate::text::escape_controls;
 
 /// So many sessions of a task are remembered, with their logs.
@@ -277,6 +278,11 @@ fn claim(desk: &Desk<'_>, launch: &Launch<'_>, background: bool) -> Result<Claim
     }
     if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| i.name == task && !i.abandoned) {
         return Err(taken::by_process(task, &other.record));
+    }
+    // Whoever was waited for may have taken it away.
+    if !is_there(launch.path)? {
+        place::require_path(desk.repo, launch.task, &desk.repo.worktrees()?)?;
+        return Err(Failure::fatal(format!("task '{task}' was changed by another process")));
     }
     if let Some(other) = session::running(&state_dir, task)? {
         return Err(has_one(&other, desk.context.now()));

@@ -205,3 +205,32 @@ fn an_integration_that_has_stopped_waits_also_while_somebody_looks_at_it() {
     let run = sandbox.integrate(&dir, ["--status"]).fails(1);
     assert!(run.stdout.contains(&format!("private worktree: {}", workshop(&sandbox).display())), "{run}");
 }
+
+#[test]
+fn a_session_does_not_start_where_a_worktree_was() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let intents = dir.join(".git/git-parallel/intents");
+    let wait = |name: &str| {
+        let path = intents.join(name);
+        sandbox.sh(&dir, &format!("mkfifo '{}'", path.display())).ok();
+        path
+    };
+    let first = wait("first");
+    let mut start = sandbox.command(&dir, "git-task");
+    start.args(["start", "x", "--background", "--", "true"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let start = start.spawn().unwrap();
+    // It looks whether anything was left half done, and then, when it knows where the task is, who else is at it.
+    let settling = File::options().write(true).open(&first).unwrap();
+    let second = wait("second");
+    fs::remove_file(first).unwrap();
+    drop(settling);
+    let claiming = File::options().write(true).open(&second).unwrap();
+    sandbox.git(&dir, ["worktree", "remove", "--force", "../repo-worktrees/x"]).ok();
+    fs::remove_file(second).unwrap();
+    drop(claiming);
+    let said = start.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert!(said.starts_with("fatal: task 'x' has no worktree\n"), "{said}");
+}

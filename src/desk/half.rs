@@ -7,7 +7,7 @@ use super::Desk;
 use crate::error::{OrFatal, Result};
 use crate::git::process::retry;
 use crate::git::worktree::Worktree;
-use crate::paths::{inside, is_there};
+use crate::paths::{inside, is_there, path_from, read_if_there};
 use crate::store::record::intents;
 
 /// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
@@ -61,7 +61,26 @@ pub fn forget_moved(desk: &Desk<'_>, worktree: &Worktree) -> Result<()> {
 /// # Errors
 /// If the file system refuses.
 pub fn remove_admin(worktree: &Worktree) -> Result<()> {
-    let dir = &worktree.git_dir;
+    remove_admin_dir(&worktree.git_dir)
+}
+
+/// Goes on with [`remove_admin`], or git's own removal, of the administrative directory `dir` that was cut off: of the
+/// worktree that was in `path`. What belongs to another one by now, or to one that is being made, stays.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_rest_of_admin(dir: &Path, path: &Path) -> Result<()> {
+    let dot_git = path.join(".git");
+    let is_rest = match read_if_there(&dir.join("gitdir"))? {
+        Some(text) => path_from(text.trim_ascii()) == dot_git && !is_there(&dot_git)?,
+        None => {
+            read_if_there(&dir.join("locked"))?.is_none_or(|reason| reason.trim_ascii() != b"initializing")
+        }
+    };
+    if is_rest { remove_admin_dir(dir) } else { Ok(()) }
+}
+
+fn remove_admin_dir(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             return Err(e).or_fatal(|| format!("could not remove '{}'", dir.display()));

@@ -15,7 +15,7 @@ use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
 use crate::git::worktree::Worktree;
 use crate::interrupt;
-use crate::paths::{is_free, path_bytes};
+use crate::paths::{is_free, is_there, path_bytes};
 use crate::store::record::{Intent, Record, intents};
 
 /// What came of it.
@@ -85,12 +85,15 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| is_about(i, &slot.name)) {
         return Err(busy("it", &other.record));
     }
-    let head = worktree_at(desk.repo, &slot.path).ok().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
+    let worktree = worktree_at(desk.repo, &slot.path).ok();
+    let admin = worktree.as_ref().map(|w| path_bytes(&w.git_dir)).unwrap_or_default();
+    let head = worktree.as_ref().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
     let aside = aside_of(&slot.path);
     let record = Record::new("drain")
         .with("slot", slot.name.as_str())
         .with("path", path_bytes(&slot.path))
         .with("aside", path_bytes(&aside))
+        .with("admin", admin)
         .with("head", head.map(|id| id.to_string()).unwrap_or_default());
     let intent = Intent::write(&state_dir, &held, &intent_name(&slot.name), &record)?;
     drop(held);
@@ -121,6 +124,13 @@ fn aside_of(path: &Path) -> PathBuf {
     names.into_iter().find(|p| is_free(p)).expect("one of the numbers is free")
 }
 
+/// Its name until it was looked at there.
+fn unseen_of(aside: &Path) -> PathBuf {
+    let mut name = aside.file_name().unwrap_or_default().to_owned();
+    name.push("-unseen");
+    aside.with_file_name(name)
+}
+
 /// A process keeps its current directory, as git keeps one from being removed under it.
 fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
     if desk.context.cwd.starts_with(path) {
@@ -139,8 +149,11 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path, aside: Option<&Path>) -> 
         // Submodules are found by their place.
         match aside.filter(|_| !worktree.missing && !worktree.git_dir.join("modules").exists()) {
             Some(aside) => {
-                move_aside(desk, worktree, aside)?;
-                half::forget_moved(desk, worktree)?;
+                let unseen = unseen_of(aside);
+                move_aside(desk, worktree, &unseen)?;
+                // From here on it goes forward.
+                fs::rename(&unseen, aside).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
+                half::remove_admin(worktree)?;
                 delete(aside)?;
             }
             None => {
@@ -195,24 +208,31 @@ fn delete(dir: &Path) -> Result<()> {
 /// If git or the file system refuses.
 pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Result<bool> {
     let head = record.text("head").unwrap_or_default();
-    let aside = record.path("aside").filter(|aside| !is_free(aside));
-    for dir in [Some(path), aside.as_deref()].into_iter().flatten() {
+    let aside = record.path("aside").filter(|aside| !aside.as_os_str().is_empty());
+    // An empty directory too.
+    let left = |dir: PathBuf| Ok::<_, Failure>(is_there(&dir)?.then_some(dir));
+    let unseen = aside.as_deref().map(unseen_of).map_or(Ok(None), left)?;
+    let seen = aside.map_or(Ok(None), left)?;
+    for dir in [Some(path), unseen.as_deref(), seen.as_deref()].into_iter().flatten() {
         if !alive::processes_in(dir)?.is_empty() {
             return Ok(false);
         }
     }
-    if let Some(aside) = aside {
-        match desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.is_main) {
-            // It may not have been looked at.
-            Some(worktree) => {
-                let _ = fs::remove_dir(path);
-                if fs::rename(&aside, path).is_err() {
-                    return Ok(false);
-                }
-                worktree.let_go()?;
-            }
-            None => delete(&aside)?,
+    if let Some(unseen) = unseen {
+        let _ = fs::remove_dir(path);
+        if fs::rename(&unseen, path).is_err() {
+            return Ok(false);
         }
+    }
+    if let Some(worktree) = desk.repo.worktrees()?.iter().find(|w| w.path == path && !w.missing && !w.is_main)
+    {
+        worktree.let_go()?;
+    }
+    if let Some(seen) = seen {
+        if let Some(admin) = record.path("admin").filter(|admin| !admin.as_os_str().is_empty()) {
+            half::remove_rest_of_admin(&admin, path)?;
+        }
+        delete(&seen)?;
     }
     let Some(found) = Pool::read(desk.repo)?.find(slot).cloned() else { return Ok(true) };
     if let Ok(worktree) = worktree_at(desk.repo, path) {
@@ -229,17 +249,20 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Resu
     } else if path.exists() && std::fs::read_dir(path).is_ok_and(|mut all| all.next().is_some()) {
         // git deletes `.git` with the rest, in any order; what is left was checked out.
         let left = desk.repo.worktrees()?.into_iter().find(|w| w.path == path && !w.is_main);
-        let is_rest = match left {
-            Some(worktree) => {
-                let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
+        let is_rest = match &left {
+            Some(worktree) if worktree.is_readable() => {
+                let entries = status_entries(&git_in(worktree), Untracked::Normal, false)?;
                 entries.iter().all(|e| e.code == *b" D")
             }
-            // git forgets a worktree also when it could not delete all of it.
-            None => is_rest_of(desk, path, &head)?,
+            // git forgets a worktree also when it could not delete all of it, and can be killed while it does.
+            _ => is_rest_of(desk, path, &head)?,
         };
         if is_rest {
             std::fs::remove_dir_all(path)
                 .map_err(|e| Failure::fatal(format!("could not remove '{}': {e}", path.display())))?;
+            if let Some(worktree) = left.filter(|worktree| !worktree.is_readable()) {
+                half::remove_admin(&worktree)?;
+            }
         }
     }
     take_away(desk, slot, path, None).map(|()| true)

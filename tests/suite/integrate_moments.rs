@@ -78,21 +78,22 @@ fn repair_frees_what_a_killed_integration_held_and_tells_of_the_rest() {
 fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
-    ready(&sandbox, &dir, "a", "a", "1\n");
     sandbox.git(&dir, ["config", "integrate.check", "true"]).ok();
-    // The first reference that changes is the HEAD of that worktree.
-    let kill = "kill -KILL $PPID \"$(cut -d' ' -f4 \"/proc/$PPID/stat\")\"";
-    when(&sandbox, &dir, "prepared HEAD", kill);
-    assert_eq!(sandbox.integrate(&dir, [] as [&str; 0]).code, 137);
+    ready(&sandbox, &dir, "a", "a", "1\n");
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
     let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
     assert!(shop.exists());
+    // As a git leaves it that is killed while it adds it: we have not marked it yet.
+    let admin = dir.join(".git/worktrees/-integrate-repo-main");
+    std::fs::write(admin.join("HEAD"), format!("{}\n", "0".repeat(40))).unwrap();
+    std::fs::remove_file(admin.join("git-integrate")).unwrap();
     let found = format!("'{}' was left by an integration into 'main' that was killed\n", shop.display());
     sandbox.task(&dir, ["repair", "-n"]).fails(1).prints(&found);
     sandbox.task(&dir, ["repair"]).ok().prints(&format!("mended: {found}"));
     sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
     assert!(!shop.exists());
-    assert_sound(&sandbox, &dir);
-    sandbox.integrate(&dir, ["--continue"]).ok();
+    ready(&sandbox, &dir, "b", "b", "1\n");
+    sandbox.integrate(&dir, [] as [&str; 0]).ok();
     settled(&sandbox, &dir);
 }
 

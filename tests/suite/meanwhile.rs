@@ -113,8 +113,9 @@ fn who_comes_back_to_a_slot_while_it_is_drained_loses_nothing() {
     let dir = with_pool(&sandbox, 1);
     let slot = sandbox.path("repo-worktrees/pool-1");
     let came = sandbox.path("came");
-    let write = format!("echo mine >'{}/mine' && >'{}'", slot.display(), came.display());
-    sandbox.before_git("case \"$*\" in *'worktree remove'*) ;; *) false ;; esac", &write);
+    let (at, came_at) = (slot.display(), came.display());
+    let write = format!("mkdir '{at}' && echo mine >'{at}/mine' && >'{came_at}'");
+    sandbox.before_git(&format!("[ ! -d '{at}' ]"), &write);
     let run = ours(&sandbox, &dir, "git-pool drain");
     assert!(run.code == 0 || slot.join("mine").exists(), "{run}");
     assert!(!came.exists() || slot.join("mine").exists(), "what was written is lost");

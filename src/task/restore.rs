@@ -282,7 +282,12 @@ fn restore_note(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
 fn commit(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
     let held = desk.lock()?;
     desk.edit(&held, |file| {
-        plan.task.write_to(file)?;
+        // What was said of one that had only lost its worktree stays said.
+        let tasks = Tasks::of(file);
+        match tasks.find(plan.task.slug.as_str()).filter(|now| now.state.is_live()) {
+            Some(now) => Task { clone: plan.task.clone.clone(), slot: None, ..now.clone() }.write_to(file)?,
+            None => plan.task.write_to(file)?,
+        }
         let Some(branch) = plan.task.own_branch().filter(|_| plan.creates.is_some()) else { return Ok(()) };
         let lines = plan.contents.meta.values.iter().filter(|(k, _)| k.eq_ignore_ascii_case("branchConfig"));
         let mut values: BTreeMap<String, Vec<BString>> = BTreeMap::new();

@@ -235,3 +235,17 @@ fn a_session_does_not_start_where_a_worktree_was() {
     let said = String::from_utf8_lossy(&said.stderr);
     assert!(said.starts_with("fatal: task 'x' has no worktree\n"), "{said}");
 }
+
+#[test]
+fn what_is_said_of_a_task_while_it_is_restored_stays_said() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let slot = claim(&sandbox, &dir, &["x"]);
+    sandbox.write(&slot, "mine", "mine\n");
+    sandbox.pool(&dir, ["release", "-f", "x"]).ok();
+    let block = format!("env -u GIT_DIR \"$git\" -C '{}' task block -m why x", dir.display());
+    sandbox.before_git("case \"$*\" in 'worktree add'*) ;; *) false ;; esac", &block);
+    let path = ours(&sandbox, &dir, "git-task restore x").ok().path();
+    assert_eq!(fs::read_to_string(path.join("mine")).unwrap(), "mine\n");
+    sandbox.task(&dir, ["list", "--format=%(state) %(reason)"]).ok().prints("blocked why\n");
+}

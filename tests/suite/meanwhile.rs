@@ -249,3 +249,30 @@ fn what_is_said_of_a_task_while_it_is_restored_stays_said() {
     assert_eq!(fs::read_to_string(path.join("mine")).unwrap(), "mine\n");
     sandbox.task(&dir, ["list", "--format=%(state) %(reason)"]).ok().prints("blocked why\n");
 }
+
+#[test]
+fn who_waits_to_write_a_note_keeps_nobody_waiting() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    let state = dir.join(".git/git-parallel");
+    let wait = state.join("intents/wait");
+    sandbox.sh(&dir, &format!("mkfifo '{}'", wait.display())).ok();
+    sandbox.git(&dir, ["config", "task.lockTimeout", "20"]).ok();
+    let mut note = sandbox.command(&dir, "git-task");
+    let mut note = note.args(["note", "x", "--next", "it"]).spawn().unwrap();
+    let go = File::options().write(true).open(&wait).unwrap();
+    // It holds the state lock, and by now somebody is restoring the task, who needs it too.
+    sandbox.git(&dir, ["config", "task.x.state", "dropped"]).ok();
+    sandbox.write(&dir, ".git/git-parallel/intents/x", "[restore]\n");
+    let restoring = File::open(state.join("intents/x")).unwrap();
+    restoring.lock().unwrap();
+    fs::remove_file(wait).unwrap();
+    drop(go);
+    sandbox.git(&dir, ["-c", "task.lockTimeout=2", "task", "add", "y", "-q"]).ok();
+    sandbox.git(&dir, ["config", "task.x.state", "open"]).ok();
+    fs::remove_file(state.join("intents/x")).unwrap();
+    assert!(note.wait().unwrap().success());
+    let path = sandbox.task(&dir, ["path", "x"]).ok().path();
+    assert!(fs::read_to_string(path.join("notes/x/status.md")).unwrap().contains("it"));
+}

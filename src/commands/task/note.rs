@@ -58,7 +58,7 @@ pub fn run(cx: &Cx, args: &Args) -> Result<u8> {
     let desk = cx.desk(&reporter);
     // Of several at once each keeps what the others write; and where the worktree was they would make it anew.
     let (path, worktree) = hold::in_place(&desk, &task.slug, || {
-        let (task, worktree) = place::find(cx, Some(task.slug.as_str()))?;
+        let (task, worktree) = place::look(cx, Some(task.slug.as_str()))?;
         let path = notes::checked_path(&worktree, &task.slug)?;
         if !path.exists() {
             notes::create(&desk, &worktree, &task.slug, task.title.as_deref(), None)?;

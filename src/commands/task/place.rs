@@ -17,23 +17,27 @@ pub struct Args {
     pub task: Option<String>,
 }
 
-/// Finds a task and where its files are.
+/// Finds a task and where its files are, and waits for whoever is just making them.
 ///
 /// # Errors
 /// If there is no such task, or it has no worktree now.
 pub fn find(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
+    cx.desk(&Reporter::new(&cx.ui)).patiently(|| Ok(()), || look(cx, name))
+}
+
+/// As [`find`], without waiting: for whoever holds a lock that others wait for.
+///
+/// # Errors
+/// As [`find`]; or if somebody is just making the files.
+pub fn look(cx: &Cx, name: Option<&str>) -> Result<(Task, std::path::PathBuf)> {
     let reporter = Reporter::new(&cx.ui);
-    let desk = cx.desk(&reporter);
     let named: Vec<String> = name.map(str::to_owned).into_iter().collect();
-    let look = || {
-        let tasks = Tasks::read(&cx.repo)?;
-        let worktrees = cx.repo.worktrees()?;
-        let name = place::named_or_current(&desk, &named, &tasks, &worktrees)?.remove(0);
-        let task = tasks.require(&name)?.clone();
-        let path = place::require_path(&cx.repo, &task, &worktrees)?;
-        Ok((task, path))
-    };
-    desk.patiently(|| Ok(()), look)
+    let tasks = Tasks::read(&cx.repo)?;
+    let worktrees = cx.repo.worktrees()?;
+    let name = place::named_or_current(&cx.desk(&reporter), &named, &tasks, &worktrees)?.remove(0);
+    let task = tasks.require(&name)?.clone();
+    let path = place::require_path(&cx.repo, &task, &worktrees)?;
+    Ok((task, path))
 }
 
 /// `git task path`

@@ -85,6 +85,7 @@ const TABLE: &[(&str, Why)] = &[
     ("does not hold any more", NoLease),
     ("nobody holds it", Idle),
     ("an integration into", Stopped),
+    ("is still unmerged", Stopped),
     ("to undo", Work),
     ("has moved since the last integration", Work),
     ("there is no integration", NotStopped),

@@ -212,10 +212,20 @@ fn integrated(history: &mut History, ended: &Ended<'_>, said: &str) {
             _ => history.unexplained.push(said.to_owned()),
         }
     }
+    // What landed is tidied up by a removal, which may be left half done.
+    for line in run.stderr.lines().filter_map(|l| l.strip_prefix("warning: kept worktree and branch of ")) {
+        if let (Some(name), Some(Why::Half)) = (refusal::subject(line), refusal::why(line)) {
+            left_half(history, ended, name, said);
+        }
+    }
     let errors: Vec<&str> = run.stderr.lines().filter(|l| l.starts_with("error: ")).collect();
     if run.code == 1 && run.stdout.is_empty() && !errors.is_empty() {
         stops = false;
         errors.iter().for_each(|e| refused(history, ended, e, said));
+        // It waits as before.
+        if matches!(act, Act::GoOn(_)) {
+            return;
+        }
     }
     let deed = match act {
         Act::GoOn(_) => TrainDeed::WentOn { stops },
@@ -281,6 +291,22 @@ fn named_slot(ended: &Ended<'_>) -> Option<String> {
     }
 }
 
+/// It was begun, and whoever comes next goes on with it.
+fn left_half(history: &mut History, ended: &Ended<'_>, name: &str, text: &str) {
+    let Ended { span, id, .. } = *ended;
+    let later = Span { end: u64::MAX, ..span };
+    history.leaves(name, span.begin);
+    if let Some(slot) = named_slot(ended) {
+        history.leaves(&slot, span.begin);
+    }
+    let names = if name == "*" { NAMES.to_vec() } else { vec![name] };
+    for name in names {
+        history.task(name, later, Deed::Half, text);
+        history.half(name, span.begin, id);
+    }
+    history.every_slot(later, &SlotDeed::Half, text);
+}
+
 fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
     let Ended { act, span, id, lease, .. } = *ended;
     let own = touched(act).into_iter().find(|o| NAMES.contains(&o.as_str()));
@@ -291,19 +317,7 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
         None => history.unexplained.push(said.to_owned()),
         Some(Why::Work) => {}
         Some(Why::Foreign) => history.because_of_foreign(name, span, id, &text),
-        Some(Why::Half) => {
-            let later = Span { end: u64::MAX, ..span };
-            history.leaves(name, span.begin);
-            if let Some(slot) = named_slot(ended) {
-                history.leaves(&slot, span.begin);
-            }
-            let names = if name == "*" { NAMES.to_vec() } else { vec![name] };
-            for name in names {
-                history.task(name, later, Deed::Half, &text);
-                history.half(name, span.begin, id);
-            }
-            history.every_slot(later, &SlotDeed::Half, &text);
-        }
+        Some(Why::Half) => left_half(history, ended, name, &text),
         Some(Why::State(need)) if name != "*" => history.task(name, span, Deed::Refused(need), &text),
         Some(Why::StateOr(need)) if name != "*" => history.between(name, span, need, id, &text),
         Some(Why::Elsewhere) => history.busy("*", span, id, &text),

@@ -27,7 +27,8 @@ pub fn unlock(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
     alone(desk, task, "unlock", || desk.repo.at_home().cmd(["worktree", "unlock"]).arg(path).run().map(drop))
 }
 
-/// Does what takes but a moment, and waits for nobody, while nobody takes a task's worktree away or elsewhere, and waits for whoever does.
+/// Does what takes but a moment and waits for nobody, while nobody takes a task's worktree away or elsewhere. Waits
+/// for whoever does.
 ///
 /// # Errors
 /// If that takes longer than `task.lockTimeout`; or what `work` says.

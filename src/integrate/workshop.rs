@@ -193,37 +193,45 @@ pub fn clear_half(
 ) -> Result<Option<PathBuf>> {
     let Some(bytes) = read_if_there(&place.dir.join(RECORD))? else { return Ok(None) };
     let path = path_from(&bytes);
-    let there = |worktrees: Vec<Worktree>| {
-        Ok::<_, Failure>(worktrees.iter().any(|w| w.path == path) || is_there(&path)?)
-    };
     let worktrees = desk.repo.worktrees()?;
     // It was made, and there may be work in it, even where it can't be read now.
     if worktrees.iter().any(|w| target_of(w).is_some_and(|target| target == place.target)) {
         return Ok(None);
     }
-    let was_there = there(worktrees)?;
+    let there = worktrees.iter().any(|w| w.path == path) || is_there(&path)?;
+    if !is_ours(&worktrees, place, &path)? {
+        return Ok(None);
+    }
     if !dry_run {
         clear(desk, place, &path)?;
         half::remove_half_admin(desk, &path)?;
     }
-    // What somebody else has there by now stays.
-    Ok((was_there && (dry_run || !there(desk.repo.worktrees()?)?)).then_some(path))
+    Ok(there.then_some(path))
 }
 
-/// Takes away what is at a place where we began to make one, or had one.
-fn clear(desk: &Desk<'_>, place: &Place, path: &Path) -> Result<()> {
-    half::clear_unreadable(desk, path)?;
-    let worktrees = desk.repo.worktrees()?;
+/// Whether what is at a place where we began to make one, or had one, may go. What has our mark may; without it there
+/// is nothing in it yet, because it is made without a checkout.
+fn is_ours(worktrees: &[Worktree], place: &Place, path: &Path) -> Result<bool> {
     let known = worktrees.iter().find(|w| w.path == path);
-    let whose = known.and_then(target_of);
-    if known.is_some_and(|w| w.is_main || w.task.is_some()) || whose.is_some_and(|t| t != place.target) {
+    if known.is_some_and(|w| {
+        w.is_main || w.task.is_some() || !matches!(w.head, Head::Detached(_) | Head::Unknown)
+    }) {
+        return Ok(false);
+    }
+    match known.and_then(target_of) {
+        Some(target) => Ok(target == place.target),
+        // A directory of that name would be a repository.
+        None => Ok(inside(path)?.iter().all(|entry| entry.ends_with(".git") && entry.is_file())),
+    }
+}
+
+/// Takes away what is there and [`is_ours`].
+fn clear(desk: &Desk<'_>, place: &Place, path: &Path) -> Result<()> {
+    if !is_ours(&desk.repo.worktrees()?, place, path)? {
         return Ok(());
     }
-    if let Some(known) = known {
-        let detached = matches!(known.head, Head::Detached(_) | Head::Unknown);
-        if !detached {
-            return Ok(());
-        }
+    half::clear_unreadable(desk, path)?;
+    if let Some(known) = desk.repo.worktrees()?.iter().find(|w| w.path == path) {
         let remove = ["worktree", "remove", "--force", "--force"];
         let removed = retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(remove).arg(path).run());
         if removed.is_err() && known.missing {

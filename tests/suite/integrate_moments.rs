@@ -82,11 +82,11 @@ fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
     ready(&sandbox, &dir, "a", "a", "1\n");
     sandbox.integrate(&dir, [] as [&str; 0]).ok();
     let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
-    assert!(shop.exists());
+    sandbox.git(&dir, ["worktree", "remove", "--force", shop.to_str().unwrap()]).ok();
     // As a git leaves it that is killed while it adds it: we have not marked it yet.
+    sandbox.git(&dir, ["worktree", "add", "-q", "--detach", "--no-checkout", shop.to_str().unwrap()]).ok();
     let admin = dir.join(".git/worktrees/-integrate-repo-main");
     std::fs::write(admin.join("HEAD"), format!("{}\n", "0".repeat(40))).unwrap();
-    std::fs::remove_file(admin.join("git-integrate")).unwrap();
     let found = format!("'{}' was left by an integration into 'main' that was killed\n", shop.display());
     sandbox.task(&dir, ["repair", "-n"]).fails(1).prints(&found);
     sandbox.task(&dir, ["repair"]).ok().prints(&format!("mended: {found}"));
@@ -95,6 +95,28 @@ fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
     ready(&sandbox, &dir, "b", "b", "1\n");
     sandbox.integrate(&dir, [] as [&str; 0]).ok();
     settled(&sandbox, &dir);
+}
+
+#[test]
+fn what_somebody_else_has_where_the_private_worktree_was_stays() {
+    for mine in ["mkdir \"$0\"", "git init -q \"$0\"", "git worktree add -q --detach \"$0\""] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        sandbox.git(&dir, ["config", "integrate.check", "true"]).ok();
+        ready(&sandbox, &dir, "a", "a", "1\n");
+        sandbox.integrate(&dir, [] as [&str; 0]).ok();
+        let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
+        sandbox.git(&dir, ["worktree", "remove", "--force", shop.to_str().unwrap()]).ok();
+        sandbox.sh(&dir, &mine.replace("$0", shop.to_str().unwrap())).ok();
+        // A repository is somebody's without any file.
+        let mine_is = if mine.contains("init") { ".git/mine" } else { "mine" };
+        sandbox.write(&shop, mine_is, "mine\n");
+        sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+        sandbox.task(&dir, ["repair"]).ok().prints("");
+        ready(&sandbox, &dir, "b", "b", "1\n");
+        sandbox.integrate(&dir, [] as [&str; 0]).ok();
+        assert_eq!(std::fs::read_to_string(shop.join(mine_is)).unwrap(), "mine\n", "{mine}");
+    }
 }
 
 #[test]

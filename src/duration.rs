@@ -77,8 +77,9 @@ pub fn moment(seconds: i64) -> String {
 ///
 /// # Errors
 ///
-/// What is none of these. A moment after 2099, which git would take for now: it is in milliseconds. A word that is no part of a date is refused, where git would pass over it: in git
-/// `10 d ago` is ten seconds ago, and here that would take away what should have been kept.
+/// What is none of these. A moment after 2099, which git would take for now: it is in milliseconds. A word that is no
+/// part of a date is refused, where git would pass over it: in git `10 d ago` is ten seconds ago, and here that would
+/// take away what should have been kept.
 pub fn parse_expiry(text: &str, now: i64) -> Result<i64> {
     let trimmed = text.trim();
     match trimmed {

@@ -2,6 +2,7 @@
 //! worktree is furnished with.
 
 pub mod alive;
+pub mod aside;
 pub mod busy;
 pub mod clean;
 pub mod copy;

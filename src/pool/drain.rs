@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Pool, Slot, State, check};
+use crate::desk::aside::{aside_of, delete, unseen_of};
 use crate::desk::busy::busy;
 use crate::desk::slot::{SECTION, intent_name, is_about};
 use crate::desk::{Desk, alive, clean, half, mark};
 use crate::error::{Failure, Kind, OrFatal, Result};
-use crate::git::process::{Git, retry, run_shell};
+use crate::git::process::{Git, retry};
 use crate::git::scratch::Scratch;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
 use crate::git::worktree::Worktree;
 use crate::interrupt;
-use crate::paths::{is_free, is_there, path_bytes};
+use crate::paths::{is_there, path_bytes};
 use crate::store::record::{Intent, Record, intents};
 
 /// What came of it.
@@ -44,7 +45,7 @@ pub fn drain(desk: &Desk<'_>, count: Option<usize>) -> Result<Drained> {
         match (slot.state(now), count) {
             (State::Idle, _) => match desk.patiently(|| Ok(()), || remove(desk, slot)) {
                 Ok(()) => drained.removed.push(name.clone()),
-                Err(failure) if failure.kind == crate::error::Kind::Interrupted => return Err(failure),
+                Err(failure) if failure.kind == Kind::Interrupted => return Err(failure),
                 Err(failure) => drained.stayed.push(failure.context(format!("slot {name} stays"))),
             },
             // Of all, or if there are not enough idle ones, these are missed.
@@ -88,7 +89,7 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     let worktree = worktree_at(desk.repo, &slot.path).ok();
     let admin = worktree.as_ref().map(|w| path_bytes(&w.git_dir)).unwrap_or_default();
     let head = worktree.as_ref().and_then(|w| mark::read(&w.git_dir)).map(|m| m.head);
-    let aside = aside_of(&slot.path);
+    let aside = aside_of(&slot.path, "drained");
     let record = Record::new("drain")
         .with("slot", slot.name.as_str())
         .with("path", path_bytes(&slot.path))
@@ -116,21 +117,6 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     }
 }
 
-/// Beside the worktree, so that a rename is enough, and hidden. A process id comes again.
-fn aside_of(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let id = std::process::id();
-    let names = (1..).map(|n| path.with_file_name(format!(".{name}.drained-{id}-{n}")));
-    names.into_iter().find(|p| is_free(p)).expect("one of the numbers is free")
-}
-
-/// Its name until it was looked at there.
-fn unseen_of(aside: &Path) -> PathBuf {
-    let mut name = aside.file_name().unwrap_or_default().to_owned();
-    name.push("-unseen");
-    aside.with_file_name(name)
-}
-
 /// A process keeps its current directory, as git keeps one from being removed under it.
 fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
     if desk.context.cwd.starts_with(path) {
@@ -153,6 +139,7 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path, aside: Option<&Path>) -> 
                 move_aside(desk, worktree, &unseen)?;
                 // From here on it goes forward.
                 fs::rename(&unseen, aside).or_fatal(|| format!("could not move '{}'", unseen.display()))?;
+                // Not by git: who goes on with it knows which directory it is.
                 half::remove_admin(worktree)?;
                 delete(aside)?;
             }
@@ -194,12 +181,6 @@ fn move_aside(desk: &Desk<'_>, worktree: &Worktree, aside: &Path) -> Result<()> 
         worktree.let_go()?;
     }
     looked
-}
-
-/// Directories may have been made read-only by a build; a directory that can't be written can't be emptied.
-fn delete(dir: &Path) -> Result<()> {
-    const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1""#;
-    run_shell(DELETE, &[dir.as_os_str()]).map(drop)
 }
 
 /// Settles a removal that was cut off: files that are missing were being removed. False if it is too early.

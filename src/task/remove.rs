@@ -11,6 +11,7 @@ use gix::bstr::BString;
 
 use super::record::Tasks;
 use super::{Desk, Slug, State, Task, keep, occupy, place, refuse, sweep, taken};
+use crate::desk::aside::aside_of;
 use crate::desk::{session, slot};
 use crate::error::{Failure, Result};
 use crate::git::landed::Landed;
@@ -20,7 +21,7 @@ use crate::paths::path_bytes;
 use crate::store::config;
 use crate::store::record::{Intent, Record, intents};
 use crate::store::trash;
-use steps::{Destination, aside_of, carry_out, has_moved};
+use steps::{Destination, carry_out, has_moved};
 
 mod resume;
 mod steps;
@@ -103,7 +104,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
         }
         _ => None,
     };
-    let aside = path.as_deref().filter(|_| slot.is_none()).map(aside_of);
+    let aside = path.as_deref().filter(|_| slot.is_none()).map(|p| aside_of(p, "removed"));
     let becomes = if matches!(landed, Landed::Merged | Landed::SameTree | Landed::PatchId)
         || task.state == State::Integrated
     {
@@ -171,7 +172,7 @@ fn landed(desk: &Desk<'_>, task: &Task, tip: Option<ObjectId>, worktrees: &[Work
 /// # Errors
 /// If one can't be deleted.
 pub fn discard(desk: &Desk<'_>, slug: &str, aside: &Path) -> Result<()> {
-    let name = aside_of(aside);
+    let name = aside_of(aside, "removed");
     keep::discard(desk, aside, &name)?;
     if name.exists() { sweep::in_background(desk, &Slug::try_from(slug)?, &name) } else { Ok(()) }
 }

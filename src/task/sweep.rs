@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Desk, Slug};
+use crate::desk::aside::DELETE;
 use crate::error::Result;
 use crate::git::process::{detached, run_shell};
 use crate::paths::{inside, is_there, path_bytes, path_from, read_if_there};
@@ -23,9 +24,6 @@ pub fn in_background(desk: &Desk<'_>, slug: &Slug, dir: &Path) -> Result<()> {
     atomic::write(&record, path_bytes(dir))?;
     detached(DELETE, &[dir.as_os_str(), record.as_os_str()])
 }
-
-/// Directories may have been made read-only by a build; a directory that can't be written can't be emptied.
-const DELETE: &str = r#"chmod -R u+w -- "$1" 2>/dev/null; rm -rf -- "$1" && rm -f -- "$2""#;
 
 /// Deletes what earlier removals did not come to, and says what.
 ///

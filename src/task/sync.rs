@@ -1,5 +1,6 @@
 //! `git task sync`: the base, and the tasks it comes after, brought into a task.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use gix::ObjectId;
@@ -165,9 +166,9 @@ fn take_over(git: &Git, path: &Path, head: ObjectId, tip: ObjectId) -> bool {
         }
         let written = written::between(git, path, head, tip)?;
         let entries = status_entries(git, Untracked::All, false)?;
-        let names = entries.iter().map(|e| BString::from(e.path.as_slice()));
-        let is_all = !written.others.iter().any(|(name, _)| names.clone().any(|changed| changed == *name));
-        if !is_all || !names.clone().any(|changed| written.names.contains(&changed)) {
+        let changed: HashSet<&[u8]> = entries.iter().map(|e| e.path.as_slice()).collect();
+        let is_changed = |name: &BString| changed.contains(name.as_slice());
+        if written.others.iter().any(|(name, _)| is_changed(name)) || !written.names.iter().any(is_changed) {
             return Ok(false);
         }
         written.take_over(git).map(|()| true)

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::steps::{forget, has_moved, look_again, unseen_of};
+use super::steps::{forget, has_moved, look_again};
+use crate::desk::aside::unseen_of;
 use crate::error::Result;
 use crate::git::switch::worktree_at;
 use crate::store::record::Found;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 
 use super::Removed;
+use crate::desk::aside::unseen_of;
 use crate::desk::{clean, copy, half, mark, slot};
 use crate::error::{OrFatal, Result};
 use crate::git::process::retry;
@@ -16,22 +17,6 @@ use crate::paths::is_there;
 use crate::task::keep::Put;
 use crate::task::record::Tasks;
 use crate::task::{Desk, Slug, State, Task, keep, notes, occupy, place};
-
-/// Beside the worktree, so that a rename is enough, and hidden. A process id comes again.
-pub fn aside_of(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let id = std::process::id();
-    let names = (1..).map(|n| path.with_file_name(format!(".{name}.removed-{id}-{n}")));
-    names.into_iter().find(|p| fs::symlink_metadata(p).is_err()).expect("one of the numbers is free")
-}
-
-/// Its name until it was looked at again. Afterwards git may have begun to forget the worktree, and there is
-/// nothing to compare with any more.
-pub fn unseen_of(aside: &Path) -> PathBuf {
-    let mut name = aside.file_name().unwrap_or_default().to_owned();
-    name.push("-unseen");
-    aside.with_file_name(name)
-}
 
 /// Whether a worktree was taken out of its place. Something else may be there by now: who is still at work in
 /// it makes its directories anew.

@@ -2,6 +2,7 @@
 //! submodules behind it.
 
 pub mod changes;
+pub mod clean_merge;
 pub mod compose;
 pub mod diff;
 pub mod forecast;

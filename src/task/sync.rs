@@ -10,7 +10,8 @@ use super::record::Tasks;
 use super::{Desk, Task, place};
 use crate::config::Sync;
 use crate::error::{Failure, Result};
-use crate::git::process::Git;
+use crate::git::clean_merge::clean_merge;
+use crate::git::process::{Git, Output};
 use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::worktree::{Head, Worktree};
 use crate::git::written;
@@ -138,23 +139,46 @@ fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
     }
 }
 
+/// How often a merge is made again because somebody committed meanwhile.
+const ATTEMPTS: usize = 5;
+
 fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
-    let head = current(git)?;
-    // Moving forwards git looks before it writes.
-    let forwards = contains(git, head, tip)?;
-    if !forwards {
-        require_room(git, task, tip)?;
-    }
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
-    let options = format!("branch.{own}.mergeOptions");
-    let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
-    let attempt = || git.configured(&[(&options, "")], args).arg(tip.to_string()).leaving_others().output();
-    let mut output = attempt()?;
-    if forwards && !output.status.success() && take_over(git, path, head, tip) {
-        output = attempt()?;
+    let mut more = 1..ATTEMPTS;
+    loop {
+        let head = current(git)?;
+        // Moving forwards git looks before it writes.
+        let forwards = if contains(git, head, tip)? {
+            Some(tip)
+        } else {
+            require_room(git, task, tip)?;
+            clean_merge(git, path, head, tip, &message)?
+        };
+        let Some(to) = forwards else {
+            let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
+            return settle(start_merge(git, own, &args, tip, tip)?, task, path, "merge");
+        };
+        let go = || start_merge(git, own, &["merge", "--quiet", "--ff-only", "--no-squash"], to, tip);
+        let mut output = go()?;
+        if !output.status.success() && take_over(git, path, head, to) {
+            output = go()?;
+        }
+        if output.status.success() {
+            return Ok(());
+        }
+        if current(git)? == head || more.next().is_none() {
+            require_room(git, task, to)?;
+            return settle(output, task, path, "merge");
+        }
     }
-    settle(output, task, path, "merge")
+}
+
+/// Starts `git merge` of a commit, called by that of which it brings the work, whatever is configured for the branch.
+fn start_merge(git: &Git, own: &str, args: &[&str], commit: ObjectId, tip: ObjectId) -> Result<Output> {
+    let cmd = git.configured(&[(&format!("branch.{own}.mergeOptions"), "")], args).arg(commit.to_string());
+    let cmd = if commit == tip { cmd } else { cmd.env("GIT_REFLOG_ACTION", format!("merge {tip}")) };
+    cmd.leaving_others().output()
 }
 
 /// Takes over what a git that was cut off, now or earlier, has written on its way from `head` forwards to `tip`, if
@@ -177,8 +201,8 @@ fn take_over(git: &Git, path: &Path, head: ObjectId, tip: ObjectId) -> bool {
     taken().unwrap_or(false)
 }
 
-/// git finds out in the middle of a merge that uncommitted changes are in its way, resets the worktree and brings
-/// them back: what somebody adds there in that moment is gone. So it does not begin.
+/// What uncommitted changes are in the way of is not begun, and named in one go. For a merge that git has to make in
+/// the worktree there is more to it, see [`clean_merge`].
 fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
     let entries = status_entries(git, Untracked::All, false)?;
     if entries.is_empty() {
@@ -220,7 +244,7 @@ fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -
 }
 
 /// git's exit code alone doesn't tell a conflict from a refusal; what is under way does.
-fn settle(output: crate::git::process::Output, task: &Task, path: &Path, what: &str) -> Result<()> {
+fn settle(output: Output, task: &Task, path: &Path, what: &str) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }

@@ -253,3 +253,90 @@ fn a_merge_that_would_be_refused_is_not_begun() {
     sandbox.task(&dir, ["sync", "x"]).ok();
     assert!(path.join("unrelated").exists());
 }
+
+fn read(dir: &std::path::Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+/// A merge driver is what can be made to run in the middle of a merge.
+fn in_the_middle(sandbox: &Sandbox, dir: &std::path::Path, path: &std::path::Path, script: &str) {
+    let line = |name: &str| format!("1\n2\n3\n{name}\n");
+    sandbox.commit(dir, ".gitattributes", "driven merge=script\n", "Name a driver");
+    sandbox.commit(dir, "driven", "1\n2\n3\n", "Add a file");
+    sandbox.task(dir, ["sync", "x"]).ok();
+    sandbox.commit(dir, "driven", line("theirs"), "Theirs");
+    sandbox.commit(dir, "README", "theirs\n", "More of theirs");
+    sandbox.commit(path, "driven", line("ours"), "Ours");
+    let script = format!("cp %B %A && cd '{}' && {{ {script}\n}} >&2", path.display());
+    sandbox.git(dir, ["config", "merge.script.driver", &script]).ok();
+}
+
+#[test]
+fn what_is_edited_or_staged_in_the_middle_of_it_stays() {
+    for commit in [false, true] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        let edit = "echo mine >README; echo new >new; git add new || :";
+        in_the_middle(&sandbox, &dir, &path, edit);
+        let run = sandbox.task(&dir, ["sync", "x"]).fails(128);
+        run.says("your local changes to 'README', 'new' would be overwritten by merge");
+        assert_eq!(read(&path, "README"), "mine\n");
+        sandbox.git(&path, ["status", "--porcelain"]).ok().prints(" M README\nA  new\n");
+        // Nothing was half done: without what was in the way it goes on.
+        sandbox.git(&dir, ["config", "merge.script.driver", "cp %B %A"]).ok();
+        if commit {
+            sandbox.git(&path, ["commit", "-q", "-m", "New"]).ok();
+        } else {
+            sandbox.git(&path, ["reset", "-q", "new"]).ok();
+        }
+        sandbox.git(&path, ["checkout", "README"]).ok();
+        sandbox.task(&dir, ["sync", "x"]).ok();
+        assert_eq!(read(&path, "driven"), "1\n2\n3\ntheirs\n");
+        assert_eq!(read(&path, "new"), "new\n");
+        assert_eq!(sandbox.commit_id(&path, "HEAD^2"), sandbox.commit_id(&dir, "main"));
+    }
+}
+
+#[test]
+fn what_is_committed_in_the_middle_of_it_is_merged_too() {
+    let sandbox = Sandbox::new();
+    let (dir, path) = begin(&sandbox);
+    let commit = "[ -e new ] || { echo new >new; git add new; git commit -q -m Meanwhile; }";
+    in_the_middle(&sandbox, &dir, &path, commit);
+    sandbox.task(&dir, ["sync", "x"]).ok();
+    sandbox.git(&path, ["log", "-1", "--format=%s", "HEAD^1"]).ok().prints("Meanwhile\n");
+    assert_eq!(sandbox.commit_id(&path, "HEAD^2"), sandbox.commit_id(&dir, "main"));
+    sandbox.git(&path, ["status", "--porcelain"]).ok().prints("");
+}
+
+#[test]
+fn it_is_the_merge_that_git_would_have_made() {
+    let made = |prepare: &dyn Fn(&Sandbox, &std::path::Path)| {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        sandbox.commit(&path, "a", "a\n", "Work");
+        sandbox.commit(&dir, "m", "m\n", "Main");
+        prepare(&sandbox, &dir);
+        sandbox.task(&dir, ["sync", "x"]).ok();
+        let log = sandbox.git(&path, ["reflog", "-1", "--format=%gs"]).ok().stdout;
+        let tip = sandbox.commit_id(&dir, "main");
+        assert!(log.starts_with(&format!("merge {tip}: ")), "{log}");
+        sandbox.git(&path, ["log", "-1", "--format=%B"]).ok().stdout
+    };
+    let subject = "Merge branch 'main' into x\n\n";
+    assert_eq!(made(&|_, _| ()), subject);
+    let log = made(&|sandbox, dir| drop(sandbox.git(dir, ["config", "merge.log", "true"]).ok()));
+    assert!(log.starts_with("Merge branch 'main' into x\n\n") && log.contains("  Main\n"), "{log}");
+    let hook = "printf '#!/bin/sh\\necho Seen: yes >>\"$1\"\\n' >";
+    for script in [
+        format!("h=.git/hooks/commit-msg; {hook} $h; chmod +x $h"),
+        format!("h=../commit-msg; {hook} $h; chmod +x $h; git config core.hooksPath \"$PWD/..\""),
+        // This is in the task's worktree, and not where the command is given.
+        format!(
+            "h=../repo-worktrees/hooks/commit-msg; mkdir ${{h%/*}}; {hook} $h; chmod +x $h; git config core.hooksPath ../hooks"
+        ),
+    ] {
+        let log = made(&|sandbox, dir| drop(sandbox.sh(dir, &script).ok()));
+        assert!(log.contains("Seen: yes"), "{script}: {log}");
+    }
+}

@@ -359,14 +359,7 @@ impl Created {
                 let held = desk.lock()?;
                 desk.edit(&held, |file| task.write_to(file))?;
                 self.intent.done()?;
-                Err(failure.as_item().hint(
-                    "taskSetup",
-                    format!(
-                        "The task is kept, in '{}'; mend it there, then 'git task reopen {}'.",
-                        self.path.display(),
-                        task.slug
-                    ),
-                ))
+                Err(super::setup::failed(failure, &task.slug, &self.path))
             }
         }
     }

@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
-use super::{Desk, Slug, State, Task, create, keep, notes, place, taken};
+use super::{Desk, Slug, State, Task, create, keep, life, notes, place, taken};
 use crate::desk::clean;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
@@ -33,11 +33,22 @@ struct Plan {
     creates: Option<ObjectId>,
 }
 
-/// Brings a removed task back. Gives it, and where it is.
+/// What was brought back.
+#[derive(Debug)]
+pub struct Restored {
+    /// The task.
+    pub task: Task,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the setup of its new worktree came to. If it failed, the task is blocked.
+    pub setup: Result<()>,
+}
+
+/// Brings a removed task back, and runs the setup in a worktree that had to be made anew, if `setup` says so.
 ///
 /// # Errors
 /// If it is not removed, nothing of it is kept, or its branch or directory is taken; nothing has been changed.
-pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
+pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
     let state = || Tasks::read(desk.repo).map(|tasks| tasks.find(name).map(|t| t.state));
     let before = state()?;
     let plan = match plan(desk, name) {
@@ -73,8 +84,16 @@ pub fn restore(desk: &Desk<'_>, name: &str) -> Result<(Task, PathBuf)> {
     match built {
         Ok(()) => {
             notes::link_in_main(desk, &plan.path, &slug)?;
+            let Plan { mut task, path, .. } = plan;
+            // What was only moved aside has all that a setup makes.
+            let setup =
+                if setup && parked.is_none() { super::setup::run(desk, &task, &path) } else { Ok(()) };
+            if let Err(failure) = &setup {
+                task = Tasks::read(desk.repo)?.require(name)?.clone();
+                life::mark_blocked(desk, &mut task, &failure.message())?;
+            }
             intent.done()?;
-            Ok((plan.task, plan.path))
+            Ok(Restored { task, path, setup })
         }
         Err(failure) => {
             // A branch that we have not made is somebody else's, wherever it is.

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{Desk, Task};
+use super::{Desk, Slug, Task};
 use crate::config::TEAM_FILE;
 use crate::desk::setup::run_one;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::task::notes;
 
 /// The variables that a task's commands get.
@@ -35,4 +35,13 @@ pub fn run(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
             .map_err(|e| e.context(format!("setup of '{}' failed in {TEAM_FILE}", task.slug)))?;
     }
     Ok(())
+}
+
+/// A failed setup as the failure of one item: the task is there, and blocked.
+pub fn failed(failure: Failure, slug: &Slug, path: &Path) -> Failure {
+    let shown = path.display();
+    failure.as_item().hint(
+        "taskSetup",
+        format!("The task is kept, in '{shown}'; mend it there, then 'git task reopen {slug}'."),
+    )
 }

@@ -123,6 +123,38 @@ fn a_failing_setup_keeps_the_task_and_says_so() {
 }
 
 #[test]
+fn a_worktree_that_is_restored_is_set_up_like_a_new_one() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.commit(&dir, ".gitignore", "built\n", "Ignore what is built");
+    team(&sandbox, &dir, "[setup]\nrun = ['echo $GIT_TASK >built']\n");
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    sandbox.task(&dir, ["add", "x", "y"]).ok();
+    let remove = || sandbox.task(&dir, ["rm", "-f", "x", "y"]).ok();
+    remove();
+    let paths = sandbox.task(&dir, ["restore", "x", "y"]).ok().stdout;
+    for path in paths.lines() {
+        let built = std::fs::read_to_string(std::path::Path::new(path).join("built")).unwrap();
+        assert!(path.ends_with(built.trim_end()), "{path}: {built}");
+    }
+    remove();
+    let path = sandbox.task(&dir, ["restore", "--no-setup", "x"]).ok().path();
+    assert!(!path.join("built").exists());
+    // Another version of the file is not trusted; nothing is begun.
+    team(&sandbox, &dir, "[setup]\nrun = ['exit 7']\n");
+    let run = sandbox.refuses(&dir, ["restore", "y"], 128, "not trusted");
+    run.says("git task trust").says("--no-setup");
+    sandbox.task(&dir, ["trust", "--yes"]).ok();
+    let run = sandbox.task(&dir, ["restore", "y"]).fails(1).says("exit code 7").says("git task reopen y");
+    assert!(run.path().join(".gitignore").exists());
+    run.assert_one_error();
+    sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("x open\ny blocked\n");
+    sandbox.task(&dir, ["reopen", "y"]).ok();
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
 fn ctrl_c_during_setup_leaves_a_task_that_says_so() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

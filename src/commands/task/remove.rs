@@ -8,7 +8,7 @@ use crate::error::{EXIT_DONE, Result};
 use crate::interrupt;
 use crate::paths::path_bytes;
 use crate::task::remove::{self, Options};
-use crate::task::{State, events, prune, restore, settle};
+use crate::task::{State, events, prune, restore, settle, setup};
 
 /// Remove tasks: worktree and branch go, and can be restored
 #[derive(ClapArgs, Debug)]
@@ -30,6 +30,12 @@ pub struct RestoreArgs {
     /// The tasks
     #[arg(value_name = "task", required = true)]
     pub tasks: Vec<String>,
+    /// Run the setup of the team file; --no-setup goes without
+    #[arg(long, hide = true, overrides_with = "no_setup")]
+    pub setup: bool,
+    /// Go without the setup of the team file
+    #[arg(long)]
+    pub no_setup: bool,
 }
 
 /// Forget removed work that has expired, and delete what is left of it
@@ -73,14 +79,17 @@ pub fn remove(cx: &Cx, args: &RemoveArgs) -> Result<u8> {
 /// # Errors
 /// If a single task can't be brought back; several are refused one by one.
 pub fn restore(cx: &Cx, args: &RestoreArgs) -> Result<u8> {
+    let wanted = !args.no_setup;
+    crate::commands::trust::require(cx, wanted && !cx.settings.setup_run().is_empty(), Some("--no-setup"))?;
     interrupt::watch();
     let reporter = Reporter::new(&cx.ui);
     let desk = cx.desk(&reporter);
     settle::settle_all(&desk, false)?;
     cx.each(&args.tasks, |name| {
-        let (task, path) = cx.patiently(&desk, || restore::restore(&desk, name))?;
-        cx.ui.note(&format!("Restored task '{name}' ({})", task.state));
-        cx.print(path_bytes(&path))
+        let restored = cx.patiently(&desk, || restore::restore(&desk, name, wanted))?;
+        cx.ui.note(&format!("Restored task '{name}' ({})", restored.task.state));
+        cx.print(path_bytes(&restored.path))?;
+        restored.setup.map_err(|failure| setup::failed(failure, &restored.task.slug, &restored.path))
     })
 }
 

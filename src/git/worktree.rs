@@ -229,6 +229,11 @@ impl Repo {
     /// # Errors
     /// If there is no worktree of this repository.
     pub fn worktree_git_dir(&self, path: &Path) -> Result<PathBuf> {
+        let all = self.common_dir().join("worktrees");
+        if let Some(dir) = target_of(&path.join(".git")).filter(|dir| dir.parent() == Some(&all)) {
+            return Ok(dir);
+        }
+        // Not one of ours, or something is wrong: git says what.
         super::Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()
     }
 }

@@ -37,8 +37,11 @@ pub fn is_contention(message: &str) -> bool {
     // Its directory of objects was empty, and went while it made a file there: somebody was packing.
     let packed = message.contains("No such file or directory")
         && ["unable to create temporary file", "unable to write file"].iter().any(|s| message.contains(s));
+    // `git worktree prune` has just removed what it had begun to make.
+    let pruned = ["could not open '", "/worktrees/", "for writing: No such file or directory"];
     vanishing
         || deleted
+        || pruned.iter().all(|s| message.contains(s))
         || packed
         || SIGNS.iter().any(|s| message.contains(s)) && !FINAL.iter().any(|s| message.contains(s))
 }
@@ -87,6 +90,13 @@ mod tests {
         assert!(is_contention("cannot lock ref 'refs/heads/x': Unable to create '/r/x.lock': File exists."));
         assert!(!is_contention("cannot lock ref 'refs/heads/x': reference already exists"));
         assert!(!is_contention("invalid reference: nowhere"));
+    }
+
+    #[test]
+    fn a_worktree_that_is_pruned_while_it_is_made_is_made_again() {
+        let said = |why| format!("could not open '/r/.git/worktrees/x/locked' for writing: {why}");
+        assert!(is_contention(&said("No such file or directory")));
+        assert!(!is_contention(&said("Permission denied")));
     }
 
     #[test]

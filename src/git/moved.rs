@@ -21,7 +21,11 @@ pub fn search(
 ) -> Result<Option<PathBuf>> {
     let unknown =
         |at: &Path| format!("could not look for '{}' in '{}'", worktree.path.display(), at.display());
-    let wanted = worktree.git_dir.canonicalize().or_fatal(|| unknown(&worktree.git_dir))?;
+    let wanted = match worktree.git_dir.canonicalize() {
+        // It was removed meanwhile, and nothing leads there any more.
+        Err(e) if is_no_place(&e) => return Ok(None),
+        wanted => wanted.or_fatal(|| unknown(&worktree.git_dir))?,
+    };
     let leads_there = |dir: &Path| match worktree::leads_to(&dir.join(".git")) {
         Err(e) if !is_of_others(&e, dir) => Err(e).or_fatal(|| unknown(dir)),
         target => Ok(target.ok().flatten().as_ref() == Some(&wanted)),
@@ -54,4 +58,21 @@ fn inside(place: &Path) -> io::Result<Vec<PathBuf>> {
 fn is_of_others(error: &io::Error, dir: &Path) -> bool {
     let me = rustix::process::geteuid().as_raw();
     error.kind() == ErrorKind::PermissionDenied && fs::metadata(dir).is_ok_and(|meta| meta.uid() != me)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::Sandbox;
+
+    #[test]
+    fn a_worktree_that_was_removed_meanwhile_is_nowhere() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("a", "a\n");
+        sandbox.git(["worktree", "add", "-q", "../wt"]);
+        let worktrees = sandbox.repo().worktrees().unwrap();
+        sandbox.git(["worktree", "remove", "../wt"]);
+        let above = sandbox.top().parent().unwrap().to_owned();
+        assert_eq!(search(&worktrees[1], &sandbox.top(), [above]).unwrap(), None);
+    }
 }

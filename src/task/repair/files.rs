@@ -50,21 +50,41 @@ pub fn directories(top: PathBuf) -> Vec<PathBuf> {
 
 /// Files that only exist while a process writes them. One that is younger than a minute may be in use.
 pub fn temporary_files(dir: &Path) -> Vec<PathBuf> {
-    let recent = |path: &Path| {
-        let modified = fs::symlink_metadata(path).and_then(|m| m.modified()).ok();
-        // A process id in the name tells better than the time, where /proc can be asked.
-        let owner = path
-            .to_string_lossy()
-            .rsplit("tmp-")
-            .next()
-            .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok()));
-        match owner {
-            Some(pid) if Path::new("/proc/self").exists() => crate::desk::pid::runs(pid),
-            _ => modified.and_then(|t| t.elapsed().ok()).is_none_or(|age| age.as_secs() < 60),
-        }
-    };
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
     entries
-        .filter(|p| p.file_name().is_some_and(|n| is_temporary(&n.to_string_lossy())) && !recent(p))
+        .filter(|p| p.file_name().is_some_and(|n| is_temporary(&n.to_string_lossy())) && is_left(p))
         .collect()
+}
+
+/// Whether it is there, and nobody writes it any more.
+fn is_left(path: &Path) -> bool {
+    let modified = |path: &Path| fs::symlink_metadata(path).and_then(|m| m.modified()).ok();
+    // A process id in the name tells better than the time, where /proc can be asked.
+    let owner = path
+        .to_string_lossy()
+        .rsplit("tmp-")
+        .next()
+        .and_then(|rest| rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok()));
+    let over = match owner {
+        Some(pid) if Path::new("/proc/self").exists() => !crate::desk::pid::runs(pid),
+        _ => modified(path).and_then(|t| t.elapsed().ok()).is_some_and(|age| age.as_secs() >= 60),
+    };
+    // Whoever has just ended took it away before.
+    over && fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_took_away_before_it_ended_is_not_left() {
+        let dir = tempfile::tempdir().unwrap();
+        // More than any process has.
+        let path = dir.path().join(format!("tmp-{}-0", i32::MAX));
+        fs::create_dir(&path).unwrap();
+        assert!(is_left(&path));
+        fs::remove_dir(&path).unwrap();
+        assert!(!is_left(&path));
+    }
 }

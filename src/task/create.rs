@@ -202,7 +202,13 @@ fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()
     } else {
         make_worktree(desk, new)?;
         let git_dir = desk.repo.worktree_git_dir(&new.path)?;
-        desk.repo.require_checked_out(&git_dir, new.start)?;
+        if let Err(failure) = desk.repo.require_checked_out(&git_dir, new.start) {
+            // Renamed by somebody in this very moment, it is a branch without a commit to git.
+            return match new.task.branch_ref() {
+                Some(full) if desk.repo.find_ref(&full)?.is_none() => Err(taken::branch_is_gone(slug, &full)),
+                _ => Err(failure),
+            };
+        }
         worktree::mark(&git_dir, slug.as_str())?;
     }
     notes::create(desk, &new.path, slug, new.task.title.as_deref(), new.goal.as_deref())

@@ -6,7 +6,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::state::Action;
-use super::{Desk, Task, place};
+use super::{Desk, Task, hold, place, taken};
 use crate::config::team::Event;
 use crate::error::{Failure, Result};
 use crate::git::process::{Git, retry};
@@ -14,6 +14,7 @@ use crate::git::refs::{Old, short_name};
 use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 use crate::store::config;
+use crate::store::record::intents;
 
 /// Changes one task's state; gives the task as it is now, and the event that this raises.
 ///
@@ -28,13 +29,24 @@ pub fn change(
     worktrees: &[Worktree],
 ) -> Result<(Task, Option<Event>)> {
     let tip = match action {
-        Action::Ready => Some(require_integrable(desk, Tasks::read(desk.repo)?.require(name)?, worktrees)?),
+        Action::Ready => {
+            let tasks = Tasks::read(desk.repo)?;
+            let task = tasks.require(name)?;
+            let tip = require_integrable(desk, task, worktrees);
+            Some(tip.or_else(|why| Err(hold::unless_taken(desk, task, worktrees, why)?))?)
+        }
         _ => None,
     };
     let held = desk.lock()?;
+    let under_way = intents(&desk.repo.state_dir(), &held)?;
     desk.edit(&held, |file| {
         let mut task = Tasks::of(file).require(name)?.clone();
-        task.state = task.state.after(action, &task.slug)?;
+        let was = task.state;
+        task.state = was.after(action, &task.slug)?;
+        // Somebody is making another task of this one, or taking away what is left of it.
+        if !was.is_live() {
+            taken::refuse_busy(&under_way, name, |_| false)?;
+        }
         task.reason = reason.map(str::to_owned);
         let event = match action {
             Action::Ready => {
@@ -80,8 +92,7 @@ fn require_integrable(desk: &Desk<'_>, task: &Task, worktrees: &[Worktree]) -> R
         fetch_from_clone(desk, task, &full, &clone)?;
     }
     let Some(tip) = desk.repo.find_ref(&full)? else {
-        return Err(Failure::fatal(format!("the branch of task '{slug}' is gone: '{full}'"))
-            .hint("taskRepair", "See 'git task repair -n'."));
+        return Err(taken::branch_is_gone(slug, &full));
     };
     let base = task.base.as_deref().map(|b| desk.repo.find_branch(b)).transpose()?.flatten();
     let own = match (&base, task.start) {

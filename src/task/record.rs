@@ -23,7 +23,7 @@ pub enum Branch {
 }
 
 /// A task as git config holds it. What can be derived (its worktree, head, whether it is dirty) is not here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its name.
     pub slug: Slug,

@@ -63,6 +63,12 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
             Ok(task)
         }
         Err(failure) => {
+            // git says so before it changes anything: a foreign hand was faster.
+            if let Some(full) = task.branch_ref().filter(|_| task.clone.is_none() && says_no_branch(&failure))
+            {
+                intent.done()?;
+                return Err(taken::branch_is_gone(old, &full));
+            }
             // Before the branch has its new name nothing has been changed.
             if Tasks::read(desk.repo)?.find(old.as_str()).is_some_and(|t| branch_is_there(desk, t)) {
                 intent.done()?;
@@ -70,6 +76,11 @@ pub fn rename(desk: &Desk<'_>, old: &Slug, new: &Slug) -> Result<Task> {
             Err(failure)
         }
     }
+}
+
+/// git 2.39 begins with a capital letter.
+fn says_no_branch(failure: &Failure) -> bool {
+    failure.message().to_ascii_lowercase().starts_with("no branch named '")
 }
 
 fn branch_is_there(desk: &Desk<'_>, task: &Task) -> bool {

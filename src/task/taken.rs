@@ -47,6 +47,12 @@ pub fn by_branch(name: &str) -> Failure {
     Failure::fatal(format!("a branch named '{shown}' already exists"))
 }
 
+/// The branch of a task, by full name, is not there any more: a foreign hand has renamed or deleted it.
+pub fn branch_is_gone(slug: &Slug, full: &str) -> Failure {
+    Failure::fatal(format!("the branch of task '{slug}' is gone: '{}'", escape_controls(full.as_bytes())))
+        .hint("taskRepair", "See 'git task repair -n'.")
+}
+
 /// Makes a branch, by full name, that is not there yet.
 ///
 /// # Errors

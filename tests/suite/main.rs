@@ -78,6 +78,7 @@ mod state;
 mod storm;
 mod sweep;
 mod sync;
+mod task_moments;
 mod team;
 mod transcript;
 mod usage;

@@ -10,7 +10,7 @@ use crate::support::*;
 
 /// Runs one of our commands by its own name, for [`Sandbox::before_git`].
 #[track_caller]
-fn ours(sandbox: &Sandbox, dir: &Path, line: &str) -> Run {
+pub fn ours(sandbox: &Sandbox, dir: &Path, line: &str) -> Run {
     let mut words = line.split(' ');
     let program = words.next().unwrap();
     let run = sandbox.run(dir, program, words);

@@ -1,0 +1,87 @@
+//! What another process does to a task while a command looks at it or changes it.
+
+use crate::meanwhile::ours;
+use crate::pool::{claim, with_pool};
+use crate::support::*;
+
+/// Holds when git is about to run this.
+fn runs(words: &str) -> String {
+    format!("case \"$*\" in '{words}'*) ;; *) false ;; esac")
+}
+
+#[test]
+fn a_task_is_not_reopened_that_somebody_makes_again() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    sandbox.task(&dir, ["rm", "x"]).ok();
+    sandbox.git(&dir, ["config", "task.x.state", "integrated"]).ok();
+    let said = sandbox.path("said");
+    let reopen = format!("env -u GIT_DIR git task reopen x 2>'{}'", said.display());
+    sandbox.before_git(&runs("worktree add"), &reopen);
+    ours(&sandbox, &dir, "git-task add x --reuse").ok();
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.starts_with("fatal: task 'x' is being changed by another process"), "{said}");
+    sandbox.task(&dir, ["reopen", "x"]).fails(128).says("task 'x' is already open\n");
+}
+
+#[test]
+fn who_says_that_a_task_is_ready_is_answered_what_has_become_of_it() {
+    let remove = |sandbox: &Sandbox, dir: &std::path::Path, command: &str| {
+        let line = format!("env -u GIT_DIR git -C '{}' {command}", dir.display());
+        sandbox.before_git(&runs("status"), &format!("{line} >/dev/null 2>&1"));
+    };
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "x", "1\n", "Work");
+    remove(&sandbox, &dir, "task rm -f x");
+    ours(&sandbox, &dir, "git-task ready x").fails(128).says("fatal: task 'x' was dropped\n");
+
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let slot = claim(&sandbox, &dir, &["x"]);
+    sandbox.commit(&slot, "x", "1\n", "Work");
+    sandbox.write(&slot, "mine", "mine\n");
+    // What is not committed is not in the way any more.
+    remove(&sandbox, &dir, "pool release -f x");
+    ours(&sandbox, &dir, "git-task ready x").ok();
+    sandbox.task(&dir, ["list", "--format=%(state)"]).ok().prints("ready\n");
+
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "x", "1\n", "Work");
+    remove(&sandbox, &dir, "task move x ../elsewhere");
+    ours(&sandbox, &dir, "git-task ready x").ok();
+}
+
+#[test]
+fn a_branch_that_somebody_renames_first_is_gone_and_nothing_else_has_changed() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.before_git(&runs("branch -m"), "\"$git\" branch -m x his");
+    let gone = "fatal: the branch of task 'x' is gone: 'refs/heads/x'\n";
+    ours(&sandbox, &dir, "git-task rename x y").fails(128).says(gone);
+    sandbox.git(&path, ["symbolic-ref", "--short", "HEAD"]).ok().prints("his\n");
+    sandbox.git(&dir, ["branch", "--list", "y"]).ok().prints("");
+    sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': its branch was renamed to 'his'\n");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_branch_that_somebody_renames_while_its_worktree_is_made_is_gone() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    // What git has of it then: a HEAD that leads nowhere, and an index without entries.
+    let add = "\"$git\" worktree add --quiet --no-checkout ../repo-worktrees/x x && \"$git\" branch -m x his\n\
+         cd ../repo-worktrees/x && unset GIT_DIR && \"$git\" read-tree --empty && \"$git\" symbolic-ref HEAD refs/heads/x\n\
+         exit 0";
+    sandbox.before_git(&runs("worktree add"), add);
+    let run = ours(&sandbox, &dir, "git-task add x").fails(128);
+    run.says("fatal: the branch of task 'x' is gone: 'refs/heads/x'\n").does_not_say("are kept");
+    sandbox.task(&dir, ["list", "--all", "--format=%(task)"]).ok().prints("");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}

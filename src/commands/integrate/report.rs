@@ -223,7 +223,8 @@ fn stopped(cx: &Cx, name: &str, stop: &Stop) {
             format!("Mend and commit it in '{path}'"),
         ),
         Cause::Publish => {
-            (format!("'{name}' could not be moved"), "Commit or stash there what is in the way".to_owned())
+            let advice = "Commit or stash there what is in the way, or wait until nobody else moves it";
+            (format!("'{name}' could not be moved"), advice.to_owned())
         }
         Cause::Interrupted => ("interrupted".to_owned(), "Go on".to_owned()),
     };

@@ -96,8 +96,10 @@ fn one(ground: &Ground<'_>, done: &mut Foreign, step: usize) {
             let name = format!("foreign-s{step}.txt");
             let content = format!("foreign {step} of {}\n", ground.seed);
             std::fs::write(ground.dir.join(&name), &content).expect("the main worktree is there");
+            let begin = ground.now();
             let committed = git(&["add", "--", &name]).code == 0
                 && git(&["commit", "--quiet", "--message", &name, "--", &name]).code == 0;
+            done.history.moves(Span { begin, end: ground.now() });
             done.written.push(Written { name, content, committed });
             "commit in the main worktree"
         }

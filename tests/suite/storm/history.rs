@@ -46,6 +46,12 @@ pub struct History {
     foreign: Vec<(String, Span)>,
     /// What needs a foreign hand before it.
     by_foreign: Vec<(String, Span, u64, String)>,
+    /// What needs one at the same time.
+    while_foreign: Vec<(String, Span, String)>,
+    /// When a foreign hand may have moved the branch that is integrated into.
+    moves: Vec<Span>,
+    /// How often that must have happened while a command ran.
+    outrun: Vec<(Span, usize, String)>,
     /// Refusals for the sake of an integration: when, and whether one must have stopped.
     train_refused: Vec<(Event<TrainDeed>, u64)>,
     /// What nothing can explain.
@@ -119,6 +125,21 @@ impl History {
         self.by_foreign.push((name.to_owned(), span, id, what.to_owned()));
     }
 
+    /// This only happens while a foreign hand is at the task.
+    pub fn while_foreign(&mut self, name: &str, span: Span, what: &str) {
+        self.while_foreign.push((name.to_owned(), span, what.to_owned()));
+    }
+
+    /// A foreign hand committed to the branch that is integrated into.
+    pub fn moves(&mut self, span: Span) {
+        self.moves.push(span);
+    }
+
+    /// It gave up because that branch was moved so often meanwhile.
+    pub fn outrun(&mut self, span: Span, times: usize, what: &str) {
+        self.outrun.push((span, times, what.to_owned()));
+    }
+
     /// It was mended, which only a foreign hand explains.
     pub fn mended(&mut self, name: &str, span: Span, id: u64, what: &str) {
         self.because_of_foreign(name, span, id, what);
@@ -149,6 +170,9 @@ impl History {
         self.between.extend(other.between);
         self.foreign.extend(other.foreign);
         self.by_foreign.extend(other.by_foreign);
+        self.while_foreign.extend(other.while_foreign);
+        self.moves.extend(other.moves);
+        self.outrun.extend(other.outrun);
         self.train_refused.extend(other.train_refused);
         self.unexplained.extend(other.unexplained);
         for (key, count) in other.counts {
@@ -200,6 +224,17 @@ impl History {
                 && !self.has_neighbour(name, *span, *id)
             {
                 wrong.push(format!("no foreign hand was at '{name}':\n{what}"));
+            }
+        }
+        for (name, span, what) in &self.while_foreign {
+            if !self.foreign.iter().any(|(n, at)| n == name && at.overlaps(*span)) {
+                wrong.push(format!("no foreign hand was at '{name}' just then:\n{what}"));
+            }
+        }
+        for (span, times, what) in &self.outrun {
+            let moves = self.moves.iter().filter(|at| at.overlaps(*span)).count();
+            if moves < *times {
+                wrong.push(format!("the target was moved {moves} times meanwhile:\n{what}"));
             }
         }
         for (name, events) in &self.tasks {

@@ -26,6 +26,8 @@ pub enum Why {
     NotStopped,
     /// A foreign hand has renamed its branch, or another command is at it.
     Foreign,
+    /// A foreign hand was just renaming its branch.
+    ForeignNow,
     /// It was begun, and whoever comes next goes on with it.
     Half,
     /// Commits, uncommitted work, or how full the pool is: not modelled.
@@ -33,7 +35,8 @@ pub enum Why {
 }
 
 use Why::{
-    Elsewhere, Foreign, Half, Held, Idle, Meanwhile, NoLease, NotStopped, State, StateOr, Stopped, Work,
+    Elsewhere, Foreign, ForeignNow, Half, Held, Idle, Meanwhile, NoLease, NotStopped, State, StateOr,
+    Stopped, Work,
 };
 
 /// A part of the message, and what explains it. The first that fits counts.
@@ -98,6 +101,8 @@ const TABLE: &[(&str, Why)] = &[
     ("a branch named", Work),
     ("' already exists", Work),
     ("the branch of task", Foreign),
+    // It was away when git looked, and back when we did.
+    ("has checked nothing out", ForeignNow),
     ("invalid reference", Foreign),
     ("is checked out in", Foreign),
     ("Needed a single revision", Foreign),

@@ -219,7 +219,10 @@ fn integrated(history: &mut History, ended: &Ended<'_>, said: &str) {
         }
     }
     let errors: Vec<&str> = run.stderr.lines().filter(|l| l.starts_with("error: ")).collect();
-    if run.code == 1 && run.stdout.is_empty() && !errors.is_empty() {
+    // It gives up when the target has moved too often, and waits for somebody.
+    if let Some(times) = run.stderr.lines().find_map(moved_times) {
+        history.outrun(span, times, said);
+    } else if run.code == 1 && run.stdout.is_empty() && !errors.is_empty() {
         stops = false;
         errors.iter().for_each(|e| refused(history, ended, e, said));
         // It waits as before.
@@ -232,6 +235,11 @@ fn integrated(history: &mut History, ended: &Ended<'_>, said: &str) {
         _ => TrainDeed::Ran { stops },
     };
     history.train(span, deed, said);
+}
+
+/// How often the target had moved when an integration gave up for that.
+fn moved_times(line: &str) -> Option<usize> {
+    line.strip_suffix(" times while its tasks were merged")?.rsplit_once(" moved ")?.1.parse().ok()
 }
 
 /// Records of `key value` lines, each closed by an empty line.
@@ -316,6 +324,7 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
     match refusal::why(error) {
         None => history.unexplained.push(said.to_owned()),
         Some(Why::Work) => {}
+        Some(Why::ForeignNow) => history.while_foreign(name, span, &text),
         Some(Why::Foreign) => history.because_of_foreign(name, span, id, &text),
         Some(Why::Half) => left_half(history, ended, name, &text),
         Some(Why::State(need)) if name != "*" => history.task(name, span, Deed::Refused(need), &text),

@@ -12,8 +12,8 @@ use super::{Desk, Slug, Task, notes, place, taken};
 use crate::desk::{session, slot};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
-use crate::git::process::{Git, retry};
-use crate::git::refs::Old;
+use crate::git::process::{Git, is_contention, retry, retry_while};
+use crate::git::refs::{Old, short_name};
 use crate::git::worktree::{Head, Worktree};
 use crate::store::record::{Found, Intent, Record, intents};
 
@@ -154,7 +154,12 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
             Some(clone) => crate::git::process::Git::at(clone),
             None => desk.repo.at_home(),
         };
-        retry(desk.settings.lock_timeout, || git.cmd(["branch", "-m", from, to]).run())?;
+        let rename = || git.cmd(["branch", "-m", from, to]).run().map(drop);
+        retry_while(
+            desk.settings.lock_timeout,
+            |failure| failure.passing || is_contention(&failure.message()),
+            || rename().map_err(|failure| put_back(desk, &git, &format!("refs/heads/{from}"), failure)),
+        )?;
         if clone.is_none() {
             require_renamed(desk, from, to)?;
         }
@@ -215,6 +220,31 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
         notes::link_in_main(desk, path, new)?;
     }
     Ok(renamed)
+}
+
+/// A `git branch -m` that finds, when it deletes the old branch, that somebody has committed to it since it began puts
+/// it back to where it was before that commit (`files_copy_or_rename_ref()` in git's refs/files-backend.c). Then it goes
+/// to where it belongs, and the rename may be tried again.
+fn put_back(desk: &Desk<'_>, git: &Git, full: &str, failure: Failure) -> Failure {
+    let Some((at, expected)) = moved_meanwhile(&failure.message(), full) else { return failure };
+    let reason = "git task rename: taken back";
+    let args = ["update-ref", "-m", reason, full, &at, &expected];
+    match retry(desk.settings.lock_timeout, || git.cmd(args).run()) {
+        Ok(_) => failure.passing(),
+        Err(_) => {
+            desk.observer
+                .warn(&format!("'{at}' was committed to '{}' meanwhile, and is not on it", short_name(full)));
+            failure
+        }
+    }
+}
+
+/// From git's words: the commit that a branch was at, and the one that git wanted it to be at.
+fn moved_meanwhile(message: &str, full: &str) -> Option<(String, String)> {
+    let (_, rest) = message.split_once(&format!("cannot lock ref '{full}': is at "))?;
+    let (at, rest) = rest.split_once(" but expected ")?;
+    let expected = rest.split(|c: char| !c.is_ascii_hexdigit()).next()?;
+    message.contains("unable to delete old").then(|| (at.to_owned(), expected.to_owned()))
 }
 
 /// A branch that git could not read just then is none to it: it turns each HEAD, renames nothing, and says nothing.

@@ -85,3 +85,25 @@ fn a_branch_that_somebody_renames_while_its_worktree_is_made_is_gone() {
     sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_commit_that_is_made_while_the_branch_is_renamed_is_not_lost() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "x", "1\n", "Work");
+    // As git does it, when the commit comes between its two looks at the branch.
+    let commit = format!(
+        "export GIT_DIR='{}/.git'; cd '{0}'; was=$(\"$git\" rev-parse HEAD)\n\
+         \"$git\" commit -q --allow-empty -m meanwhile && now=$(\"$git\" rev-parse HEAD)\n\
+         \"$git\" update-ref refs/heads/x $was\n\
+         echo \"error: cannot lock ref 'refs/heads/x': is at $now but expected $was\" >&2\n\
+         echo 'error: unable to delete old refs/heads/x' >&2\n\
+         echo 'fatal: Branch rename failed' >&2; exit 128",
+        path.display()
+    );
+    sandbox.before_git(&runs("branch -m"), &commit);
+    ours(&sandbox, &dir, "git-task rename x y").ok();
+    sandbox.git(&path, ["log", "--format=%s", "-1", "y"]).ok().prints("meanwhile\n");
+    assert_sound(&sandbox, &dir);
+}

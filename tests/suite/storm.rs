@@ -87,6 +87,7 @@ fn storm(sandbox: &Sandbox, seed: u64, length: Length) -> (Counts, Vec<String>) 
         seed,
         started: Instant::now(),
         quiet: RwLock::new(()),
+        branches: RwLock::new(()),
         ids: AtomicU64::new(0),
         log: Mutex::new(std::fs::File::create(sandbox.root().join("storm.log")).expect("it is ours")),
     };

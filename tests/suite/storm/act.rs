@@ -8,6 +8,9 @@ pub const NAMES: [&str; 5] = ["red", "green", "blue", "black", "white"];
 /// How many slots there are at most.
 pub const SLOTS: usize = 4;
 
+/// The highest number that one may have: where something is in the way, it gets the next.
+pub const LAST_SLOT: usize = 2 * SLOTS;
+
 /// One command, with the names that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {

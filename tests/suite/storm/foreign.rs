@@ -84,6 +84,7 @@ fn one(ground: &Ground<'_>, done: &mut Foreign, step: usize) {
         }
         88..92 => {
             let task = random.pick(&NAMES);
+            let _nobody_commits = ground.branches.write().expect("nobody panics while reading");
             let begin = ground.now();
             let hand = format!("hand-{step}");
             if git(&["branch", "-m", task, &hand]).code == 0 && number == 0 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use super::act::{NAMES, SLOTS};
+use super::act::{LAST_SLOT, NAMES};
 use super::search::{Event, Model, search};
 use super::slot::{Slot, SlotDeed, Train, TrainDeed};
 use super::task::{Deed, Need, Task};
@@ -72,7 +72,7 @@ impl History {
     }
 
     pub fn every_slot(&mut self, span: Span, deed: &SlotDeed, what: &str) {
-        (1..=SLOTS).for_each(|slot| self.slot(&slot.to_string(), span, deed.clone(), what));
+        (1..=LAST_SLOT).for_each(|slot| self.slot(&slot.to_string(), span, deed.clone(), what));
     }
 
     pub fn every_task(&mut self, span: Span, deed: &Deed, what: &str) {

@@ -1,6 +1,6 @@
 //! From what a command answered to what it did to which object.
 
-use super::act::{Act, NAMES, SLOTS};
+use super::act::{Act, LAST_SLOT, NAMES};
 use super::history::{History, Span, TRAIN};
 use super::refusal::{self, Why};
 use super::slot::{SlotDeed, TrainDeed};
@@ -62,7 +62,7 @@ fn touched(act: &Act) -> Vec<String> {
     match act {
         Act::Add { task, .. } | Act::Remove { task, .. } => {
             let mut all = names(&[task]);
-            all.extend((1..=SLOTS).map(|s| s.to_string()));
+            all.extend((1..=LAST_SLOT).map(|s| s.to_string()));
             all
         }
         Act::Rename(old, new) => names(&[old, new]),
@@ -272,7 +272,7 @@ fn pool_listed(history: &mut History, ended: &Ended<'_>, said: &str) {
     let Some(records) = records(&ended.run.stdout).filter(|_| !ended.run.stderr.contains("warning")) else {
         return history.unexplained.push(said.to_owned());
     };
-    for slot in 1..=SLOTS {
+    for slot in 1..=LAST_SLOT {
         let slot = slot.to_string();
         let found = records.iter().find(|r| r.contains(&("slot", slot.as_str())));
         let (state, lease, task) = match found {

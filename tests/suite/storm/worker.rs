@@ -23,6 +23,10 @@ pub struct Ground<'a> {
     pub started: Instant,
     /// Held for writing while nobody may be in the middle of something, as `git gc --prune=now` demands.
     pub quiet: RwLock<()>,
+    /// Held for writing while a foreign hand renames a task's branch, and for reading while somebody commits: a
+    /// `git branch -m` that sees that the branch has moved puts it back to where it was (files_copy_or_rename_ref()
+    /// in git's refs/files-backend.c), and the commit is lost without any command of ours.
+    pub branches: RwLock<()>,
     pub ids: AtomicU64,
     /// Everything that was run, in the order of its end; GIT_PARALLEL_KEEP=1 keeps it.
     pub log: Mutex<std::fs::File>,
@@ -150,15 +154,17 @@ impl<'a> Worker<'a> {
             return;
         }
         self.ground.note(self.ground.now(), &format!("wrote {}", dir.join(&name).display()));
+        let ground = self.ground;
         let mut git = |args: &[&str]| {
             let args: Vec<String> = args.iter().map(|s| (*s).to_owned()).collect();
-            let code = self.ground.run(dir, "git", &args).code;
+            let code = ground.run(dir, "git", &args).code;
             self.count(&["git".to_owned(), args[0].clone()], code);
             code == 0
         };
-        let committed = commit
-            && git(&["add", "--", &name])
-            && git(&["commit", "--quiet", "--message", &format!("Work {serial}"), "--", &name]);
+        let committed = commit && git(&["add", "--", &name]) && {
+            let _nobody_renames = ground.branches.read().expect("nobody panics while writing");
+            git(&["commit", "--quiet", "--message", &format!("Work {serial}"), "--", &name])
+        };
         if !shared {
             self.written.push(Written { name, content, committed });
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::integrate_run::{over, workshop};
+use crate::pool::claim;
 use crate::support::*;
 
 /// A library with commits `one`, `two` and `three` in a row and `other` beside them, and a repository that has it
@@ -133,6 +134,27 @@ fn checks_find_what_is_merged_checked_out_and_nothing_is_fetched() {
     ready(&sandbox, &dir, "c", |path| point(&sandbox, path, &ids[0]));
     std::fs::remove_dir_all(&shop).unwrap();
     sandbox.integrate(&dir, ["--check", "test ! -e sub/one"]).ok();
+}
+
+#[test]
+fn a_slot_that_is_given_back_leaves_those_of_others() {
+    let sandbox = Sandbox::new();
+    let (dir, ids) = with_library(&sandbox);
+    sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+    let slot = claim(&sandbox, &dir, &[]);
+    let url = format!("submodule.sub.url={}", dir.join(".git/modules/sub").display());
+    let update = ["-c", "protocol.file.allow=always", "-c", &url, "submodule", "--quiet", "update"];
+    sandbox.git(&slot, update).ok();
+    let configured = || sandbox.git(&dir, ["config", "--get-regexp", "^submodule"]).ok().stdout;
+    let before = configured();
+    sandbox.write(&slot, "sub/one", "changed\n");
+    sandbox.pool(&slot, ["release"]).fails(128);
+    sandbox.git(slot.join("sub"), ["checkout", "-q", "one"]).ok();
+    sandbox.pool(&slot, ["release"]).ok();
+    assert_eq!(configured(), before);
+    assert!(slot.join("sub").is_dir() && !slot.join("sub/one").exists());
+    sandbox.git(dir.join("sub"), ["rev-parse", "HEAD"]).ok().prints(&format!("{}\n", ids[0]));
+    sandbox.git(&slot, ["status", "--porcelain"]).ok().prints("");
 }
 
 #[test]

@@ -2,18 +2,18 @@
 //! settings, files that the index says are not to be looked at.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use crate::desk::Desk;
-use crate::error::{OrFatal, Result};
+use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
 use crate::git::process::Git;
 use crate::git::switch::git_in;
 use crate::git::worktree::Worktree;
-use crate::paths::{inside, read_if_there};
+use crate::paths::{inside, path_from, read_if_there};
 use crate::store::atomic;
 
 /// Directories of an operation that is under way; what else is of one is in capitals.
@@ -157,12 +157,37 @@ fn unflag(git: &Git, names: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// Submodules become what they are in a new worktree: not checked out. Their repositories stay.
+/// Submodules become what they are in a new worktree: not checked out. Their repositories stay, and so does what the
+/// configuration says of them, which `git submodule deinit` would take away from all worktrees.
+///
+/// # Errors
+/// If one has changes, unless `force`; or git or the file system refuses.
 pub fn leave_submodules(worktree: &Worktree, force: bool) -> Result<()> {
-    if !worktree.git_dir.join("modules").exists() || !worktree.path.join(".gitmodules").exists() {
+    if !worktree.git_dir.join("modules").exists() {
         return Ok(());
     }
-    let cmd = git_in(worktree).cmd(["submodule", "--quiet", "deinit", "--all"]);
-    let cmd = if force { cmd.arg("--force") } else { cmd };
-    cmd.run().map(drop)
+    let git = git_in(worktree);
+    let listed = git.cmd(["ls-files", "--stage", "-z"]).poll().run()?;
+    let links = listed.split(|b| *b == 0).filter_map(|entry| entry.strip_prefix(b"160000 "));
+    let names = links.filter_map(|entry| entry.split_once_str("\t")).map(|(_, name)| path_from(name));
+    let here: Vec<PathBuf> = names.filter(|name| worktree.path.join(name).join(".git").exists()).collect();
+    if here.is_empty() {
+        return Ok(());
+    }
+    if !force {
+        let status =
+            git.cmd(["--literal-pathspecs", "status", "--porcelain", "--ignore-submodules=none", "--"]);
+        if !status.args(&here).poll().run()?.is_empty() {
+            let path = worktree.path.display();
+            return Err(Failure::fatal(format!("a submodule in '{path}' contains local modifications")));
+        }
+    }
+    // One that has its repository within it would lose that.
+    git.cmd(["--literal-pathspecs", "submodule", "--quiet", "absorbgitdirs", "--"]).args(&here).run()?;
+    for name in here {
+        let dir = worktree.path.join(name);
+        let failed = || format!("could not empty '{}'", dir.display());
+        fs::remove_dir_all(&dir).and_then(|()| fs::create_dir(&dir)).or_fatal(failed)?;
+    }
+    Ok(())
 }

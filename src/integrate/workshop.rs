@@ -91,7 +91,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Checks `commit` out, on no branch, whatever was there: nothing of a merge, and no untracked file, is
-    /// left.
+    /// left. A branch that somebody has switched to stays where it is.
     ///
     /// # Errors
     /// If git refuses.
@@ -104,6 +104,8 @@ impl<'a> Workshop<'a> {
             Some("bisect") => drop(self.git(["bisect", "reset"]).output()?),
             _ => {}
         }
+        // A check may have switched to one, and it is not ours to move.
+        self.detach()?;
         self.git(["-c", "submodule.recurse=false", "reset", "--quiet", "--hard", &commit.to_string()])
             .run()?;
         self.git(["clean", "-ffdq"]).run()?;

@@ -347,3 +347,18 @@ fn what_keeps_the_target_from_moving_is_no_task_to_skip() {
     assert_eq!(subjects(&sandbox, &dir, "main"), "Merge task 'b'\nMerge task 'a'\nBegin\n");
     over(&sandbox, &dir);
 }
+
+#[test]
+fn a_check_may_switch_to_a_branch_and_that_stays_where_it_is() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    for name in ["a", "b"] {
+        ready(&sandbox, &dir, name, name, "1\n");
+    }
+    sandbox.integrate(&dir, ["--check", "git switch -q -c made-for-$GIT_TASK"]).ok();
+    for (name, revision) in [("a", "main~1"), ("b", "main")] {
+        let made = sandbox.commit_id(&dir, &format!("made-for-{name}"));
+        assert_eq!(made, sandbox.commit_id(&dir, revision));
+    }
+    over(&sandbox, &dir);
+}

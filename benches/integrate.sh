@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The figures of git integrate, as ratios against plain git doing the same work in the same run.
 #
-#   cargo build --release && benches/integrate.sh [run|plan]...
+#   cargo build --release && benches/integrate.sh [run|plan|checks]...
 #
 # Needs bash and git. Everything is made in a temporary directory. TASKS: the numbers of tasks; FILES: of files.
 set -euo pipefail
@@ -111,6 +111,28 @@ plan() {
     done
 }
 
-[ $# -gt 0 ] || set -- run plan
+# Tasks with a check that waits for a second, in two places at once and in one. Both with a pool; what has passed is
+# forgotten.
+checks() {
+    local n=${TASKS:-8} i tip tasks
+    repository "$work/c" "${FILES:-300}" "$n"
+    cd "$work/c"
+    git pool init -q 1
+    tip=$(git rev-parse main)
+    tasks=$(seq -f 't%g' 0 $((n - 1)))
+    for i in $(seq "$rounds"); do
+        local jobs
+        for jobs in 2 1; do
+            make_ready "$tip" "$tasks"
+            rm -f .git/git-parallel/integrate/main/passes
+            timed "$work/c.$jobs" git integrate --keep -q -j "$jobs" --check 'sleep 1'
+            git reset -q --hard "$tip"
+        done
+    done
+    row "git integrate -j 2 / without, $n tasks, check of 1 s" "$(median "$work/c.2")" "$(median "$work/c.1")"
+    cd / && rm -rf "$work/c" "$work/c-worktrees"
+}
+
+[ $# -gt 0 ] || set -- run plan checks
 git --version
 for figure in "$@"; do "$figure"; done

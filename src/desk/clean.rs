@@ -4,6 +4,7 @@
 //! commit perhaps; the caller has seen to it that nothing in it is lost by that.
 
 mod away;
+mod discard;
 mod half;
 mod held;
 mod state;
@@ -23,6 +24,7 @@ use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::switch::git_in;
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::inside;
+pub use discard::discard;
 pub use half::{is_only_checkout, is_referred_to, remove_locks};
 pub use held::{ATTEMPTS, Held, busy, leave};
 pub use state::remember_settings;

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod half;
 pub mod mark;
 pub mod pid;
+pub mod relay;
 pub mod session;
 pub mod setup;
 pub mod slot;

@@ -20,7 +20,7 @@ mod tests;
 
 pub use at::Git;
 pub use contention::{is_contention, retry, retry_while};
-pub use kept::keeping_open;
+pub use kept::{keeping_open, last as kept_open};
 pub use output::{Output, code_of};
 
 use std::ffi::{OsStr, OsString};

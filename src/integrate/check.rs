@@ -1,4 +1,4 @@
-//! Commands that a merged result must pass, in the private worktree.
+//! Commands that a merged result must pass, in the private worktree or in another.
 //!
 //! A pass is remembered by the tree, the command and the variables that choose the tools. Versions of tools
 //! can't be known without asking each of them; whoever changes one says so by `--check` with another text, or
@@ -8,13 +8,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::place::Place;
+use super::submodules;
+use super::workshop::Workshop;
 use crate::desk::Desk;
 use crate::error::{OrFatal, Result};
+use crate::git::Repo;
 use crate::git::process::shell;
 use crate::store::atomic;
 use crate::task::{Task, setup};
@@ -38,31 +42,65 @@ pub enum Checked {
     Failed {
         /// Its command line.
         command: String,
-        /// The end of what it printed.
+        /// The end of what it printed, and where all of it is.
         said: String,
-        /// Where all of it is.
-        log: PathBuf,
     },
 }
 
-/// Runs the commands on what is checked out in `dir`, which has this tree. `dir` may be any worktree.
+/// What a task's merge has come to.
+#[derive(Clone, Debug)]
+pub struct Prefix {
+    /// The task, the last of those that are merged in it.
+    pub task: Task,
+    /// The commit.
+    pub commit: ObjectId,
+    /// Its tree.
+    pub tree: ObjectId,
+}
+
+/// The tree of a merged result.
 ///
 /// # Errors
-/// If a log can't be written; or interrupted, with the command ended.
+/// If the commit can't be read.
+pub fn tree_of(repo: &Repo, commit: ObjectId) -> Result<ObjectId> {
+    let failed = || format!("could not read commit {commit}");
+    let gix = repo.gix();
+    Ok(gix.find_commit(commit).or_fatal(failed)?.tree_id().or_fatal(failed)?.detach())
+}
+
+/// Whether all commands have passed on this tree before.
+///
+/// # Errors
+/// If what they are remembered by can't be said.
+pub fn have_passed(desk: &Desk<'_>, place: &Place, commands: &[String], tree: ObjectId) -> Result<bool> {
+    for command in commands {
+        if !has_passed(place, &key_of(desk, tree, command)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Runs the commands on a merged result that is checked out in `shop`, with its submodules.
+///
+/// # Errors
+/// If git can't be started or a log can't be written; or interrupted, with the command ended.
 pub fn run(
     desk: &Desk<'_>,
     place: &Place,
     commands: &[String],
-    tree: ObjectId,
-    task: &Task,
-    dir: &Path,
+    shop: &Workshop<'_>,
+    prefix: &Prefix,
 ) -> Result<Checked> {
+    let Prefix { task, tree, .. } = prefix;
+    if let Some(said) = submodules::populate(&shop.within())? {
+        return Ok(Checked::Failed { command: "git submodule update".to_owned(), said });
+    }
     let mut ran = 0;
     for (at, command) in commands.iter().enumerate() {
-        let key = key_of(desk, tree, command)?;
+        let key = key_of(desk, *tree, command)?;
         if has_passed(place, &key) {
-            let step = format!("'{}': '{command}' has passed on this tree before", task.slug);
-            desk.observer.note(&step);
+            say_passed(desk, task, command);
             continue;
         }
         ran += 1;
@@ -70,7 +108,7 @@ pub fn run(
         // One failure may be the machine's; two are the task's.
         for attempt in 1..=2 {
             let step = desk.observer.step(&format!("Checking '{}': {command}", task.slug));
-            let status = run_one(desk, task, dir, command, &log, attempt)?;
+            let status = run_one(desk, task, &shop.path, command, &log, attempt)?;
             drop(step);
             if status.success() {
                 if attempt == 2 {
@@ -84,11 +122,17 @@ pub fn run(
                 break;
             }
             if attempt == 2 {
-                return Ok(Checked::Failed { command: command.clone(), said: end_of(&log), log });
+                let said = format!("{}\n(all of it is in '{}')", end_of(&log), log.display());
+                return Ok(Checked::Failed { command: command.clone(), said });
             }
         }
     }
     Ok(Checked::Passed { ran })
+}
+
+/// Says that a command need not run.
+pub fn say_passed(desk: &Desk<'_>, task: &Task, command: &str) {
+    desk.observer.note(&format!("'{}': '{command}' has passed on this tree before", task.slug));
 }
 
 fn run_one(
@@ -168,7 +212,12 @@ fn has_passed(place: &Place, key: &str) -> bool {
     all.lines().any(|line| line == key)
 }
 
+/// Several checks may pass at the same moment. Other processes are kept away by the target's lock.
+static REMEMBERING: Mutex<()> = Mutex::new(());
+
 fn remember(place: &Place, key: &str) -> Result<()> {
+    // Whoever panicked with it had the file written as a whole, or not at all.
+    let _alone = REMEMBERING.lock().unwrap_or_else(PoisonError::into_inner);
     let all = fs::read_to_string(passes(place)).unwrap_or_default();
     let mut lines: Vec<&str> = all.lines().collect();
     lines.push(key);

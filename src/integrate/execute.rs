@@ -18,6 +18,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::task::Slug;
 use crate::task::record::Tasks;
 
+mod batch;
 mod build;
 mod decide;
 mod land;
@@ -40,6 +41,8 @@ pub struct Execution<'a, 'b> {
     thin: Option<Thin>,
     /// What is in the private worktree's history: task and commit, in order.
     done: Vec<Done>,
+    /// Up to this commit what is merged was good when it was last checked.
+    good: Option<ObjectId>,
     /// What conflicts or failed in this run, for the report.
     seen: Vec<(Slug, Fared)>,
 }
@@ -91,7 +94,7 @@ impl<'a, 'b> Execution<'a, 'b> {
     ) -> Result<Self> {
         let tasks = Tasks::read(desk.repo)?;
         let (done, seen) = (Vec::new(), Vec::new());
-        Ok(Execution { desk, place, shop, journal, resolver, tasks, thin: None, done, seen })
+        Ok(Execution { desk, place, shop, journal, resolver, tasks, thin: None, done, good: None, seen })
     }
 
     /// Builds from nothing.
@@ -152,6 +155,10 @@ impl<'a, 'b> Execution<'a, 'b> {
             return Ok(None);
         };
         self.carry_on()?;
+        if self.is_batched() {
+            // With whatever else is not known to be good, before it is published.
+            return Ok(None);
+        }
         let turn = self.checked(&car).map_err(|failure| self.keep_state(failure))?;
         self.settle_turn(&car, turn)
     }
@@ -214,12 +221,15 @@ impl<'a, 'b> Execution<'a, 'b> {
             // What somebody committed on top is part of it.
             let commit = self.shop.head()?;
             self.done.truncate(is_done.unwrap_or(self.done.len()));
+            // It stops at nothing before all that was merged is checked.
+            self.good = self.done.last().map(|done| done.commit);
             self.set_done(&car, commit)?;
             self.carry_on()?;
             let turn = self.checked(&car).map_err(|failure| self.keep_state(failure))?;
             return self.settle_turn(&car, turn);
         }
         let onto = self.head();
+        self.good = self.done.last().map(|done| done.commit);
         // Aborted by hand, or git was killed before it noted that there is a merge: it is merged again, in its
         // turn.
         let is_half_made = cause == Cause::Merge && self.shop.operation().is_none();

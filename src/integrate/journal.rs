@@ -139,6 +139,8 @@ pub struct Journal {
     pub how: How,
     /// The commands that each merged result must pass.
     pub checks: Vec<String>,
+    /// How many merged results are checked at once. With one, each as soon as it is there.
+    pub jobs: usize,
     /// What conflicts or fails is left out.
     pub keep_going: bool,
     /// Worktrees, branches and notes stay.

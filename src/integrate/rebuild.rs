@@ -65,7 +65,17 @@ pub fn done(shop: &Workshop<'_>, place: &Place, journal: &Journal) -> Result<Vec
 /// stood when it last stopped.
 fn tip_of(shop: &Workshop<'_>, place: &Place, journal: &Journal) -> Result<Option<ObjectId>> {
     let head = shop.head()?;
-    for candidate in [Some(head), shop.repo.find_ref(&place.ref_name("built"))?].into_iter().flatten() {
+    let built = shop.repo.find_ref(&place.ref_name("built"))?;
+    let mut candidates = [Some(head), built];
+    // While several results are checked it may stand at any of them.
+    if let Some(built) = built
+        && journal.jobs > 1
+        && journal.stopped.is_none()
+        && shop.repo.is_ancestor(head, built)?
+    {
+        candidates.reverse();
+    }
+    for candidate in candidates.into_iter().flatten() {
         if shop.repo.is_ancestor(journal.onto, candidate)? {
             return Ok(Some(candidate));
         }

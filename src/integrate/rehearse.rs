@@ -4,16 +4,15 @@
 
 use gix::ObjectId;
 
-use super::check::{self, Checked};
+use super::check::{self, Checked, Prefix};
 use super::journal::{self, How, Journal, Sign};
 use super::merge::{self, Made};
 use super::place::Place;
-use super::submodules;
 use super::train::{Outcome, Train};
 use super::workshop::Workshop;
 use crate::config::team::Event;
 use crate::desk::{Desk, Observer};
-use crate::error::{OrFatal, Result};
+use crate::error::Result;
 use crate::task::record::Tasks;
 use crate::task::state::Action;
 use crate::task::{Slug, State, events, life, place as task_place};
@@ -107,15 +106,10 @@ fn checked(
     checks: &[String],
     commit: ObjectId,
 ) -> Result<Checked> {
-    if let Some(said) = submodules::populate(&shop.within())? {
-        let command = "git submodule update".to_owned();
-        return Ok(Checked::Failed { command, said, log: place.logs() });
-    }
-    let failed = || format!("could not read commit {commit}");
-    let gix = desk.repo.gix();
-    let tree = gix.find_commit(commit).or_fatal(failed)?.tree_id().or_fatal(failed)?.detach();
+    let tree = check::tree_of(desk.repo, commit)?;
     let observer = WithoutNotes(desk.observer);
-    check::run(&Desk { observer: &observer, ..*desk }, place, checks, tree, &car.task, &shop.path)
+    let prefix = Prefix { task: car.task.clone(), commit, tree };
+    check::run(&Desk { observer: &observer, ..*desk }, place, checks, shop, &prefix)
 }
 
 /// Says why a task can't be integrated, unless it has changed meanwhile.

@@ -27,7 +27,8 @@ const MARK: &str = "git-integrate";
 /// The file beside the journal that says where the private worktree is being made.
 const RECORD: &str = "workshop";
 
-/// The private worktree of a target, whose lock is held.
+/// The private worktree of a target, whose lock is held; or a slot of the pool that is lent for checks.
+#[derive(Clone)]
 pub struct Workshop<'a> {
     /// The repository.
     pub repo: &'a Repo,

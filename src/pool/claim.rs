@@ -34,13 +34,29 @@ pub fn reserve(
     before: usize,
     occupied: Occupied,
 ) -> Result<Option<Reserved>> {
+    let taken = take("claim", desk, chooser, to, before, occupied)?;
+    Ok(taken.map(|(seat, intent)| Reserved { seat, intent, to }))
+}
+
+/// Takes a slot under the lock, with an intent of this kind; none if none is to be had.
+///
+/// # Errors
+/// As [`reserve`].
+pub(super) fn take(
+    kind: &str,
+    desk: &Desk<'_>,
+    chooser: &Chooser,
+    to: ObjectId,
+    before: usize,
+    occupied: Occupied,
+) -> Result<Option<(Seat, Intent)>> {
     let held = desk.lock()?;
     let state_dir = desk.repo.state_dir();
     let under_way = intents(&state_dir, &held)?;
     let Some(seat) = chooser.seat(desk, &under_way, &[], before, occupied)? else { return Ok(None) };
-    let record = describe("claim", &seat, to).with("lease", seat.lease.id.as_str());
+    let record = describe(kind, &seat, to).with("lease", seat.lease.id.as_str());
     let intent = Intent::write(&state_dir, &held, &intent_name(&seat.slot), &record)?;
-    Ok(Some(Reserved { seat, intent, to }))
+    Ok(Some((seat, intent)))
 }
 
 /// What an intent about a slot says: which, from where to where, and who is at it.

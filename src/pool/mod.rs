@@ -10,6 +10,7 @@ pub mod choose;
 pub mod claim;
 pub mod drain;
 pub mod keep;
+pub mod lend;
 pub mod make;
 pub mod queue;
 pub mod record;

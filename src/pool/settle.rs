@@ -1,7 +1,7 @@
 //! What a process left half done with a slot: finished, or taken back. Nobody gets the slot before.
 
 use super::back::back_to;
-use super::{Pool, drain, make, release};
+use super::{Pool, drain, lend, make, release};
 use crate::desk::Desk;
 use crate::desk::slot::is_of_pool;
 use crate::error::Result;
@@ -56,6 +56,7 @@ fn settle_one(desk: &Desk<'_>, slot: &str, intent: &Found) -> Result<bool> {
             }
             back_to(desk, slot, &path, id("from")?, id("to")?)
         }
+        lend::KIND => lend::settle(desk, slot, &path, id("from")?),
         "update" => back_to(desk, slot, &path, id("from")?, id("to")?),
         "release" => release::settle(desk, slot, &path, id("to")?, record),
         "drain" => drain::settle(desk, slot, &path, record),

@@ -119,6 +119,7 @@ fn doing(kind: &str, pid: Option<String>) -> String {
     let what = match kind {
         "make" => "being made",
         "claim" | "add" | "occupy" => "being claimed",
+        "lend" => "lent to checks",
         "release" | "rm" => "being given back",
         "update" => "being brought up to the base",
         "drain" => "being removed",

@@ -137,6 +137,37 @@ fn checks_find_what_is_merged_checked_out_and_nothing_is_fetched() {
 }
 
 #[test]
+fn checks_in_slots_find_it_too_and_the_slots_are_as_they_were() {
+    let sandbox = Sandbox::new();
+    let (dir, ids) = with_library(&sandbox);
+    sandbox.git(&dir, ["config", "task.pool", "false"]).ok();
+    sandbox.pool(&dir, ["init", "-q", "2"]).ok();
+    for (name, id) in [("a", 1), ("b", 2)] {
+        ready(&sandbox, &dir, name, |path| point(&sandbox, path, &ids[id]));
+    }
+    for name in ["c", "d"] {
+        crate::integrate_run::ready(&sandbox, &dir, name, name, "1\n");
+    }
+    let seen = sandbox.path("seen");
+    let check = format!(
+        "test \"$(git -C sub rev-parse HEAD)\" = \"$(git rev-parse HEAD:sub)\" && echo x >>sub/one && \
+         echo x >sub/stray && pwd >>{}",
+        seen.display()
+    );
+    sandbox.integrate(&dir, ["-j3", "--check", &check]).ok();
+    assert_eq!(std::fs::read_to_string(&seen).unwrap().lines().count(), 3);
+    for slot in ["repo-worktrees/pool-1", "repo-worktrees/pool-2"] {
+        let slot = sandbox.path(slot);
+        sandbox.git(&slot, ["status", "--porcelain"]).ok().prints("");
+        assert!(slot.join("sub").is_dir() && !slot.join("sub/.git").exists());
+    }
+    // What the user has initialised, and where, is as it was.
+    sandbox.git(&dir, ["submodule", "--quiet", "update"]).ok();
+    sandbox.git(&dir, ["status", "--porcelain"]).ok().prints("");
+    over(&sandbox, &dir);
+}
+
+#[test]
 fn a_slot_that_is_given_back_leaves_those_of_others() {
     let sandbox = Sandbox::new();
     let (dir, ids) = with_library(&sandbox);

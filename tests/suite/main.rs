@@ -29,6 +29,8 @@ mod hostile_terminal;
 mod install;
 mod instructions;
 mod integrate_asks;
+mod integrate_checks;
+mod integrate_checks_cut;
 mod integrate_conflicts;
 mod integrate_drivers;
 mod integrate_equals;

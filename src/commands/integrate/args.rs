@@ -53,6 +53,9 @@ pub struct Args {
     /// Without checks
     #[arg(long, overrides_with = "check")]
     pub no_check: bool,
+    /// Check so many merged results of the train at once, in idle slots of the pool
+    #[arg(short, long, value_name = "n")]
+    pub jobs: Option<usize>,
     /// Leave out what conflicts or fails, and land the rest
     #[arg(long, overrides_with = "no_keep_going")]
     pub keep_going: bool,
@@ -145,6 +148,9 @@ impl Args {
     /// If a value is none of those that its option takes.
     pub fn require_sense(&self) -> Result<()> {
         self.on_conflict()?;
+        if self.jobs == Some(0) {
+            return Err(Failure::usage("option `jobs' expects a number above 0"));
+        }
         match self.porcelain.as_deref() {
             None | Some("v1" | "1") => Ok(()),
             Some(other) => {

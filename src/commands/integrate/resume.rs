@@ -11,6 +11,7 @@ use crate::integrate::place::Place;
 use crate::integrate::rebuild;
 use crate::integrate::workshop::{self, Workshop};
 use crate::interrupt;
+use crate::pool;
 use crate::store::lock::FileLock;
 use crate::task::Desk;
 use crate::task::settle;
@@ -33,6 +34,10 @@ pub fn run(cx: &Cx, args: &Args, action: Action) -> Result<u8> {
     let desk = cx.desk(&reporter);
     interrupt::watch();
     settle::settle_all(&desk, false)?;
+    // One that was killed may have had slots for its checks.
+    if let Err(failure) = pool::settle::settle_all(&desk, false) {
+        cx.ui.warning(&format!("a slot of the pool is not given back yet: {failure}"));
+    }
     let lock = place.lock(&desk)?;
     lock.shared_while(|| locked(cx, args, &desk, &place, &lock, action))
 }

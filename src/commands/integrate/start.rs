@@ -159,6 +159,7 @@ fn journal(
         new: None,
         how: How { ff: train.ff, strategy: args.strategy_option.clone(), sign, signoff: args.signoff },
         checks,
+        jobs: args.jobs.unwrap_or(1),
         keep_going: args.keep_going().unwrap_or(cx.settings.integrate.keep_going),
         keep: args.keep().unwrap_or(!cx.settings.integrate.cleanup),
         on_conflict,

@@ -27,7 +27,8 @@ pub fn keeping_open<T>(file: &File, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Another handle of what a command that starts now is to keep open.
+/// Another handle of what a git command that this thread starts now keeps open: a thread that works for it hands
+/// it to [`keeping_open`].
 pub fn last() -> Option<File> {
     KEPT_OPEN.with_borrow(|all| all.last().and_then(|file| file.try_clone().ok()))
 }

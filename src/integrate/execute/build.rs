@@ -2,24 +2,35 @@
 
 use gix::ObjectId;
 
+use super::batch::Verdict;
 use super::{Built, Ended, Execution, Fared, Report, Stop, Turn, abort};
 use crate::config::integrate::Ff;
 use crate::config::team::Event;
-use crate::error::{OrFatal, Result};
+use crate::error::Result;
 use crate::integrate::check::{self, Checked};
 use crate::integrate::journal::{Car, Cause, Fate, Phase};
 use crate::integrate::merge::{self, Made};
 use crate::integrate::order;
 use crate::integrate::rebuild::{self, Done};
-use crate::integrate::submodules;
 use crate::task::{Branch, Slug, State, Task, events, life, place as task_place};
 
 impl Execution<'_, '_> {
     pub(super) fn build(&mut self) -> Result<Built> {
         let cars = self.journal.cars.clone();
         let total = cars.len();
-        for (at, car) in cars.into_iter().enumerate() {
+        let mut next = 0;
+        loop {
             crate::interrupt::check()?;
+            let Some(car) = cars.get(next).cloned() else {
+                match self.check_merged()? {
+                    Verdict::Good => break,
+                    Verdict::Fewer => next = 0,
+                    Verdict::Ended(built) => return Ok(built),
+                }
+                continue;
+            };
+            let at = next;
+            next += 1;
             self.desk.observer.tally(at, total);
             if self.journal.car(&car.slug).is_none_or(|car| car.fate != Fate::Open)
                 || self.done.iter().any(|done| done.slug == car.slug)
@@ -35,6 +46,16 @@ impl Execution<'_, '_> {
             let step = self.desk.observer.step(&format!("({}/{total}) Merging '{}'", at + 1, car.slug));
             let made = self.merged(&car, onto)?;
             drop(step);
+            if !matches!(made, Made::Commit(_))
+                && let Some(verdict) = self.before_decision()?
+            {
+                match verdict {
+                    Verdict::Good => next = at,
+                    Verdict::Fewer => next = 0,
+                    Verdict::Ended(built) => return Ok(built),
+                }
+                continue;
+            }
             let turn = match made {
                 Made::Commit(commit) => Turn::Merged(commit),
                 Made::Nothing => Turn::Nothing,
@@ -66,7 +87,7 @@ impl Execution<'_, '_> {
         let turn = match turn {
             Turn::Merged(commit) => {
                 self.set_done(car, commit)?;
-                self.checked(car)?
+                if self.is_batched() { Turn::Merged(commit) } else { self.checked(car)? }
             }
             turn => turn,
         };
@@ -145,32 +166,25 @@ impl Execution<'_, '_> {
         if self.journal.checks.is_empty() {
             return Ok(Turn::Merged(commit));
         }
-        let tree = {
-            let gix = self.desk.repo.gix();
-            let failed = || format!("could not read commit {commit}");
-            gix.find_commit(commit).or_fatal(failed)?.tree_id().or_fatal(failed)?.detach()
-        };
-        let task = match self.tasks.find(car.slug.as_str()) {
-            Some(task) => task.clone(),
-            // Removed meanwhile; its merge is checked all the same.
-            None => Task::new(car.slug.clone(), Branch::Own(car.slug.to_string())),
-        };
-        if let Some(said) = submodules::populate(&self.shop.within())? {
-            return self.failed_check(car, "git submodule update", said);
-        }
-        let checked = check::run(self.desk, self.place, &self.journal.checks, tree, &task, &self.shop.path)?;
-        match checked {
+        let prefix = self.prefix(&Done { slug: car.slug.clone(), commit })?;
+        match check::run(self.desk, self.place, &self.journal.checks, self.shop, &prefix)? {
             Checked::Passed { ran } => {
                 // What a check writes over would be in the next merge's way.
                 if ran > 0 {
                     self.shop.reset(commit)?;
                 }
+                self.good = Some(commit);
                 Ok(Turn::Merged(commit))
             }
-            Checked::Failed { command, said, log } => {
-                let said = format!("{said}\n(all of it is in '{}')", log.display());
-                self.failed_check(car, &command, said)
-            }
+            Checked::Failed { command, said } => self.failed_check(car, &command, said),
+        }
+    }
+
+    pub(super) fn task_of(&self, slug: &Slug) -> Task {
+        match self.tasks.find(slug.as_str()) {
+            Some(task) => task.clone(),
+            // Removed meanwhile; its merge is checked all the same.
+            None => Task::new(slug.clone(), Branch::Own(slug.to_string())),
         }
     }
 

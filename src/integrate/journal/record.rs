@@ -22,6 +22,7 @@ impl Journal {
             .with("new", id(self.new))
             .with("ff", word(FFS, self.how.ff))
             .with("signoff", yes(self.how.signoff))
+            .with("jobs", self.jobs.to_string())
             .with("keepGoing", yes(self.keep_going))
             .with("keep", yes(self.keep))
             .with("onConflict", word(ON_CONFLICT, self.on_conflict))
@@ -93,6 +94,11 @@ impl Journal {
             Some(at) => Some((Slug::try_from(at.as_str())?, of_word(CAUSES, &text("cause")?)?)),
             None => None,
         };
+        let jobs = match record.text("jobs") {
+            Some(text) => text.parse().map_err(|_| Failure::fatal(format!("bad number '{text}'")))?,
+            // It was written before there was such a number.
+            None => 1,
+        };
         let messages = all("message");
         let cars = all("car").into_iter().zip(messages);
         let without = all("without").into_iter().map(|line| {
@@ -110,6 +116,7 @@ impl Journal {
                 signoff: text("signoff")? == "true",
             },
             checks: all("check"),
+            jobs,
             keep_going: text("keepGoing")? == "true",
             keep: text("keep")? == "true",
             on_conflict: of_word(ON_CONFLICT, &text("onConflict")?)?,
@@ -229,6 +236,7 @@ mod tests {
                 signoff: true,
             },
             checks: vec!["make test && echo \"x\"".into()],
+            jobs: 3,
             keep_going: true,
             keep: false,
             on_conflict: OnConflict::Union,
@@ -246,5 +254,8 @@ mod tests {
         };
         let bytes = journal.to_record().to_bytes().unwrap();
         assert_eq!(Journal::from_record(&Record::from_bytes(&bytes).unwrap()).unwrap(), journal);
+        let mut earlier = journal.to_record();
+        earlier.values.retain(|(key, _)| key != "jobs");
+        assert_eq!(Journal::from_record(&earlier).unwrap(), Journal { jobs: 1, ..journal });
     }
 }

@@ -6,7 +6,7 @@ use super::{Case, sweeps};
 use crate::integrate_run::{ready, subjects, workshop};
 use crate::support::*;
 
-sweeps! { start start_without_files abort_of_a_start continuing skipping aborting undoing }
+sweeps! { start start_without_files start_with_checks_at_once abort_of_a_start continuing skipping aborting undoing }
 
 /// Two tasks whose merges run a driver and a hook.
 pub fn two_tasks(sandbox: &Sandbox) -> PathBuf {
@@ -114,6 +114,17 @@ fn start_without_files() -> Case {
             }
         })
     }
+}
+
+/// The checks run in a slot and in the private worktree.
+fn start_with_checks_at_once() -> Case {
+    let prepare = |sandbox: &Sandbox| {
+        let dir = two_tasks(sandbox);
+        sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+        dir
+    };
+    let args = &["git-integrate", "-j2", "--check", "echo x >stray && test -f $GIT_TASK"];
+    Case { again: go_on_or_begin, ..Case::new(prepare, args, start().intended) }
 }
 
 /// What was begun and cut off can be aborted, unless it is through.

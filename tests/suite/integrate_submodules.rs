@@ -189,6 +189,25 @@ fn a_slot_that_is_given_back_leaves_those_of_others() {
 }
 
 #[test]
+fn a_slot_that_is_given_back_empties_nothing_behind_a_link() {
+    let sandbox = Sandbox::new();
+    let (dir, _) = with_library(&sandbox);
+    sandbox.sh(&dir, "mkdir lib && git mv sub lib/sub && git commit -qm Move").ok();
+    sandbox.git(&dir, ["config", "task.pool", "false"]).ok();
+    sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+    for name in ["a", "b"] {
+        crate::integrate_run::ready(&sandbox, &dir, name, name, "1\n");
+    }
+    let aside = sandbox.path("aside");
+    std::fs::create_dir(&aside).unwrap();
+    let check = format!("mv lib '{0}'/$$ && ln -s '{0}'/$$ lib", aside.display());
+    sandbox.integrate(&dir, ["-j2", "--check", &check]).ok().does_not_say("warning");
+    let moved: Vec<_> = std::fs::read_dir(&aside).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(moved.len() == 2 && moved.iter().all(|lib| lib.join("sub/one").exists()), "{moved:?}");
+    over(&sandbox, &dir);
+}
+
+#[test]
 fn what_a_task_has_committed_in_its_own_submodule_is_found() {
     let sandbox = Sandbox::new();
     let (dir, _) = with_library(&sandbox);

@@ -170,7 +170,13 @@ pub fn leave_submodules(worktree: &Worktree, force: bool) -> Result<()> {
     let listed = git.cmd(["ls-files", "--stage", "-z"]).poll().run()?;
     let links = listed.split(|b| *b == 0).filter_map(|entry| entry.strip_prefix(b"160000 "));
     let names = links.filter_map(|entry| entry.split_once_str("\t")).map(|(_, name)| path_from(name));
-    let here: Vec<PathBuf> = names.filter(|name| worktree.path.join(name).join(".git").exists()).collect();
+    // What is behind a link is elsewhere, and nothing of ours.
+    let top = worktree.path.canonicalize().unwrap_or_else(|_| worktree.path.clone());
+    let is_here = |name: &PathBuf| {
+        let dir = top.join(name);
+        dir.join(".git").exists() && dir.canonicalize().is_ok_and(|real| real == dir)
+    };
+    let here: Vec<PathBuf> = names.filter(is_here).collect();
     if here.is_empty() {
         return Ok(());
     }

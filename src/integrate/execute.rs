@@ -221,15 +221,14 @@ impl<'a, 'b> Execution<'a, 'b> {
             // What somebody committed on top is part of it.
             let commit = self.shop.head()?;
             self.done.truncate(is_done.unwrap_or(self.done.len()));
-            // It stops at nothing before all that was merged is checked.
-            self.good = self.done.last().map(|done| done.commit);
+            self.trust_what_is_pinned()?;
             self.set_done(&car, commit)?;
             self.carry_on()?;
             let turn = self.checked(&car).map_err(|failure| self.keep_state(failure))?;
             return self.settle_turn(&car, turn);
         }
         let onto = self.head();
-        self.good = self.done.last().map(|done| done.commit);
+        self.trust_what_is_pinned()?;
         // Aborted by hand, or git was killed before it noted that there is a merge: it is merged again, in its
         // turn.
         let is_half_made = cause == Cause::Merge && self.shop.operation().is_none();

@@ -65,6 +65,24 @@ fn nobody_is_asked_on_top_of_what_fails() {
 }
 
 #[test]
+fn what_a_person_has_changed_meanwhile_is_checked_again() {
+    let sandbox = Sandbox::new();
+    let dir = with_tasks(&sandbox, 1, 1);
+    ready(&sandbox, &dir, "t2", "README", "two\n");
+    ready(&sandbox, &dir, "t3", "README", "three\n");
+    let command = check(&sandbox, "! test -f bad");
+    sandbox.integrate(&dir, ["-j2", "--check", &command]).fails(1);
+    let shop = workshop(&sandbox);
+    sandbox.git(&shop, ["merge", "--abort"]).ok();
+    sandbox.write(&shop, "bad", "1\n");
+    sandbox.git(&shop, ["add", "bad"]).ok();
+    sandbox.git(&shop, ["commit", "-q", "--amend", "--no-edit"]).ok();
+    let run = sandbox.integrate(&dir, ["--continue", "--porcelain"]).fails(1);
+    assert!(run.stdout.contains("failed t2 ") && !run.stdout.contains("conflict"), "{run}");
+    assert_eq!(subjects(&sandbox, &dir, "main"), "Ignore\nFile\nBegin\n");
+}
+
+#[test]
 fn who_only_conflicts_with_what_fails_lands() {
     let sandbox = Sandbox::new();
     let dir = with_tasks(&sandbox, 1, 1);

@@ -46,6 +46,19 @@ impl Execution<'_, '_> {
         Ok(good)
     }
 
+    /// It stopped at a task: what was merged before that was checked, unless a person has changed it since.
+    pub(super) fn trust_what_is_pinned(&mut self) -> Result<()> {
+        let Some(built) = self.desk.repo.find_ref(&self.place.ref_name("built"))? else { return Ok(()) };
+        self.good = None;
+        for done in self.done.iter().rev() {
+            if self.desk.repo.is_ancestor(done.commit, built)? {
+                self.good = Some(done.commit);
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether something is merged that is not known to be good.
     pub(super) fn is_unchecked(&self) -> Result<bool> {
         Ok(self.is_batched() && self.checked_so_far()? < self.done.len())
@@ -99,8 +112,10 @@ impl Execution<'_, '_> {
             }
             search.learn(&learned);
         }
-        let guilty = search.guilty().map(|number| number - 1);
-        Ok(guilty.and_then(|at| Some((at, failing[at].take()?))))
+        Ok(search.guilty().map(|number| {
+            let failing = failing[number - 1].take();
+            (number - 1, failing.expect("who is to blame was seen to fail"))
+        }))
     }
 
     /// What a merged car is checked as.
@@ -113,7 +128,7 @@ impl Execution<'_, '_> {
     /// of what is not good.
     fn blame(&mut self, at: usize, failing: Failing) -> Result<Verdict> {
         let Failing { command, said } = failing;
-        let Some(car) = self.journal.car(&self.done[at].slug).cloned() else { return Ok(Verdict::Good) };
+        let car = self.journal.car(&self.done[at].slug).cloned().expect("what is merged is in the train");
         self.unmerge(if self.journal.keep_going { at } else { at + 1 })?;
         self.good = at.checked_sub(1).map(|before| self.done[before].commit);
         match self.fail(&car, Cause::Check, &command, said)? {

@@ -6,7 +6,7 @@ use super::{Case, sweeps};
 use crate::integrate_run::{ready, subjects, workshop};
 use crate::support::*;
 
-sweeps! { start start_without_files start_with_checks_at_once abort_of_a_start continuing skipping aborting undoing }
+sweeps! { start start_without_files start_with_checks_at_once start_with_one_that_fails abort_of_a_start continuing skipping aborting undoing }
 
 /// Two tasks whose merges run a driver and a hook.
 pub fn two_tasks(sandbox: &Sandbox) -> PathBuf {
@@ -125,6 +125,33 @@ fn start_with_checks_at_once() -> Case {
     };
     let args = &["git-integrate", "-j2", "--check", "echo x >stray && test -f $GIT_TASK"];
     Case { again: go_on_or_begin, ..Case::new(prepare, args, start().intended) }
+}
+
+/// The first of three fails the check: it stops there, and what was merged after it is not merged any more.
+fn start_with_one_that_fails() -> Case {
+    let prepare = |sandbox: &Sandbox| {
+        let dir = sandbox.init();
+        for name in ["a", "b", "c"] {
+            ready(sandbox, &dir, name, name, "1\n");
+        }
+        sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+        dir
+    };
+    Case {
+        code: 1,
+        again: |sandbox, dir, case| match sandbox.integrate(dir, ["--status", "--porcelain"]).code {
+            0 => drop(Run::of(&mut case.command(sandbox, dir), b"").fails(1)),
+            _ => drop(sandbox.integrate(dir, ["--continue"]).fails(1)),
+        },
+        ..Case::new(prepare, &["git-integrate", "-j2", "--check", "test ! -f a"], |sandbox, dir| {
+            assert_eq!(subjects(sandbox, dir, "main"), "Begin\n");
+            let status = sandbox.integrate(dir, ["--status", "--porcelain"]).fails(1).stdout;
+            assert!(status.contains("state stopped\ntask a\n"), "{status}");
+            let shop = workshop(sandbox);
+            assert!(!shop.join("b").exists() && !shop.join("c").exists());
+            sandbox.git(&shop, ["status", "--porcelain"]).ok().prints("");
+        })
+    }
 }
 
 /// What was begun and cut off can be aborted, unless it is through.

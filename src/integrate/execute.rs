@@ -43,6 +43,8 @@ pub struct Execution<'a, 'b> {
     done: Vec<Done>,
     /// Up to this commit what is merged was good when it was last checked.
     good: Option<ObjectId>,
+    /// That there is no slot to check in has been said.
+    said_alone: bool,
     /// What conflicts or failed in this run, for the report.
     seen: Vec<(Slug, Fared)>,
 }
@@ -93,8 +95,19 @@ impl<'a, 'b> Execution<'a, 'b> {
         resolver: &'b mut dyn Resolver,
     ) -> Result<Self> {
         let tasks = Tasks::read(desk.repo)?;
-        let (done, seen) = (Vec::new(), Vec::new());
-        Ok(Execution { desk, place, shop, journal, resolver, tasks, thin: None, done, good: None, seen })
+        Ok(Execution {
+            desk,
+            place,
+            shop,
+            journal,
+            resolver,
+            tasks,
+            thin: None,
+            done: Vec::new(),
+            good: None,
+            said_alone: false,
+            seen: Vec::new(),
+        })
     }
 
     /// Builds from nothing.

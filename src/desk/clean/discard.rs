@@ -19,18 +19,18 @@ pub fn discard(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> Result<()>
     let path = worktree.path.display();
     let from = head_of(desk, worktree)?
         .ok_or_else(|| Failure::fatal(format!("'{path}' has no commit checked out")))?;
-    state::remove_operation(worktree)?;
     state::clear_flags(worktree)?;
     state::reset_settings(worktree)?;
     if worktree.head != Head::Detached(to) {
         retry(limit, || desk.repo.move_head(worktree, from, &Head::Detached(to), to))?;
     }
     let git = git_in(worktree);
-    state::leave_submodules(worktree, true)?;
     let reset = ["-c", "submodule.recurse=false", "reset", "--quiet", "--hard"];
     retry(limit, || git.cmd(reset).leaving_others().run())?;
+    state::leave_submodules(worktree, true)?;
+    // Also what is no submodule any more.
     git.cmd(["clean", "-ffdq"]).run()?;
-    // What the commit that was left had no more of was not seen before.
+    // What git has left of this goes too.
     state::remove_operation(worktree)?;
     state::remove_private_refs(worktree)?;
     bound_cache(desk, worktree, false)

@@ -163,7 +163,7 @@ fn unflag(git: &Git, names: &[Vec<u8>]) -> Result<()> {
 /// # Errors
 /// If one has changes, unless `force`; or git or the file system refuses.
 pub fn leave_submodules(worktree: &Worktree, force: bool) -> Result<()> {
-    if !worktree.git_dir.join("modules").exists() {
+    if !worktree.git_dir.join("modules").exists() || !worktree.path.join(".gitmodules").exists() {
         return Ok(());
     }
     let git = git_in(worktree);

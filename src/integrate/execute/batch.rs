@@ -48,6 +48,9 @@ impl Execution<'_, '_> {
 
     /// It stopped at a task: what was merged before that was checked, unless a person has changed it since.
     pub(super) fn trust_what_is_pinned(&mut self) -> Result<()> {
+        if !self.is_batched() {
+            return Ok(());
+        }
         let Some(built) = self.desk.repo.find_ref(&self.place.ref_name("built"))? else { return Ok(()) };
         self.good = None;
         for done in self.done.iter().rev() {
@@ -75,7 +78,7 @@ impl Execution<'_, '_> {
         let Some(last) = prefixes.last().map(|last| last.commit) else { return Ok(Verdict::Good) };
         rebuild::set_refs(self.desk, self.place, vec![(self.place.ref_name("built"), Some(last))])?;
         let stands = Stands::take(self.desk, self.shop, self.journal.jobs.min(prefixes.len()))?;
-        if stands.len() == 1 && prefixes.len() > 1 {
+        if stands.len() == 1 && prefixes.len() > 1 && !std::mem::replace(&mut self.said_alone, true) {
             self.desk.observer.note("There is no idle slot in the pool: checks run one after the other");
         }
         let found = self.find_guilty(&stands, &prefixes);

@@ -15,7 +15,7 @@ use super::half::{self, HalfAdded};
 use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
 use super::request::NewTask;
-use super::{Branch, Desk, State, Task, notes, taken};
+use super::{Branch, Desk, Task, notes, taken};
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
@@ -360,10 +360,7 @@ impl Created {
                 Ok((task, self.path))
             }
             Err(failure) => {
-                task.state = State::Blocked;
-                task.reason = Some(failure.message());
-                let held = desk.lock()?;
-                desk.edit(&held, |file| task.write_to(file))?;
+                super::blocked::mark(desk, &mut task, &failure.message())?;
                 self.intent.done()?;
                 Err(super::setup::failed(failure, &task.slug, &self.path))
             }

@@ -13,7 +13,6 @@ use crate::git::process::{Git, retry};
 use crate::git::refs::{Old, short_name};
 use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
-use crate::store::config;
 use crate::store::record::intents;
 
 /// Changes one task's state; gives the task as it is now, and the event that this raises.
@@ -155,15 +154,4 @@ fn fetch_from_clone(desk: &Desk<'_>, task: &Task, full: &str, clone: &Path) -> R
     let old = before.map_or(Old::Absent, Old::Is);
     let reason = format!("git task ready: {} from its clone", task.slug);
     retry(desk.settings.lock_timeout, || desk.repo.update_refs(&reason, &[(full.to_owned(), Some(tip), old)]))
-}
-
-/// Marks a task blocked with a reason, whatever led to it.
-///
-/// # Errors
-/// If the metadata can't be written.
-pub fn mark_blocked(desk: &Desk<'_>, task: &mut Task, reason: &str) -> Result<()> {
-    task.state = super::State::Blocked;
-    task.reason = Some(reason.to_owned());
-    let held = desk.lock()?;
-    config::edit(desk.repo, &held, desk.settings.lock_timeout, |file| task.write_to(file))
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints or prompts. What the user should hear meanwhile goes to an [`Observer`].
 
+pub mod blocked;
 pub mod create;
 pub mod events;
 pub mod half;

@@ -10,7 +10,7 @@ use gix::bstr::{BString, ByteSlice};
 use super::half::{HalfAdded, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
-use super::{Desk, Slug, State, Task, create, keep, life, notes, place, taken};
+use super::{Desk, Slug, State, Task, blocked, create, keep, notes, place, taken};
 use crate::desk::clean;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::parse_id;
@@ -90,7 +90,7 @@ pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
                 if setup && parked.is_none() { super::setup::run(desk, &task, &path) } else { Ok(()) };
             if let Err(failure) = &setup {
                 task = Tasks::read(desk.repo)?.require(name)?.clone();
-                life::mark_blocked(desk, &mut task, &failure.message())?;
+                blocked::mark(desk, &mut task, &failure.message())?;
             }
             intent.done()?;
             Ok(Restored { task, path, setup })

@@ -12,7 +12,7 @@ use crate::integrate::journal::{Car, Cause, Fate, Phase};
 use crate::integrate::merge::{self, Made};
 use crate::integrate::order;
 use crate::integrate::rebuild::{self, Done};
-use crate::task::{Branch, Slug, State, Task, events, life, place as task_place};
+use crate::task::{Branch, Slug, State, Task, blocked, events, place as task_place};
 
 impl Execution<'_, '_> {
     pub(super) fn build(&mut self) -> Result<Built> {
@@ -219,7 +219,7 @@ impl Execution<'_, '_> {
             self.seen.push((slug.clone(), fault));
             if let Some(mut task) = self.tasks.find(slug.as_str()).cloned() {
                 if matches!(task.state, State::Open | State::Ready) {
-                    life::mark_blocked(self.desk, &mut task, why)?;
+                    blocked::mark(self.desk, &mut task, why)?;
                 }
                 self.raise_failed(&task)?;
             }

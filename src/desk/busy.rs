@@ -1,10 +1,11 @@
 //! Other processes of ours that are at the same task or slot: who they are, and waiting for them.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use super::{Desk, alive};
 use crate::error::{Failure, Result};
-use crate::git::process::retry_while;
+use crate::git::process::{retry, retry_while};
 use crate::store::record::Record;
 
 /// `what`, such as "task 'x'", is another process's for now, which has this intent.
@@ -18,6 +19,16 @@ pub fn busy(what: impl Display, intent: &Record) -> Failure {
 }
 
 impl Desk<'_> {
+    /// `git worktree` with these arguments and a path. git goes through all worktrees first, and one of them may just
+    /// be coming or going: then once more.
+    ///
+    /// # Errors
+    /// In git's words.
+    pub fn worktree(&self, args: &[&str], path: &Path) -> Result<()> {
+        let run = || self.repo.at_home().cmd(["worktree"]).args(args).arg(path).run().map(drop);
+        retry(self.settings.lock_timeout, run)
+    }
+
     /// Does `work`, and again while [another process is in the way](Failure::passing), for `task.lockTimeout` at
     /// most. Before each further attempt `settle` looks after those that were killed meanwhile.
     ///

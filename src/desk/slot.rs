@@ -90,7 +90,7 @@ pub fn unlock(desk: &Desk<'_>, worktree: &Worktree) -> Result<()> {
     if worktree.locked.is_none() {
         return Ok(());
     }
-    desk.repo.at_home().cmd(["worktree", "unlock"]).arg(&worktree.path).run().map(drop)
+    desk.worktree(&["unlock"], &worktree.path)
 }
 
 /// Hands a slot out.

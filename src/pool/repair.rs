@@ -158,7 +158,7 @@ fn out_of_place(
         let what = format!("slot {name}: its worktree was moved to '{}'", path.display());
         if !dry_run {
             if known.is_some_and(|w| w.missing) {
-                desk.repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+                desk.worktree(&["repair"], &path)?;
             }
             let held = desk.lock()?;
             desk.edit(&held, |file| file.set(SECTION, name, "path", &[path_bytes(&path).into()]))?;
@@ -184,10 +184,7 @@ fn out_of_place(
             match worktree.replaced {
                 // git would refuse; and what is there now is not ours to touch.
                 true => half::remove_admin(worktree)?,
-                false => {
-                    let remove = ["worktree", "remove", "--force"];
-                    desk.repo.at_home().cmd(remove).arg(&worktree.path).run()?;
-                }
+                false => desk.worktree(&["remove", "--force"], &worktree.path)?,
             }
         }
     }

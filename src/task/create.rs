@@ -190,25 +190,20 @@ fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()
     if let Some(seat) = &new.seat {
         occupy::sit(desk, seat, slug, new.task.branch_ref().as_deref(), new.start)?;
         if new.lock {
-            desk.repo.cmd(["worktree", "lock"]).arg(&new.path).run()?;
+            desk.worktree(&["lock"], &new.path)?;
         }
     } else if new.adopts {
         worktree::mark(&desk.repo.worktree_git_dir(&new.path)?, slug.as_str())?;
         if new.lock {
-            desk.repo.cmd(["worktree", "lock"]).arg(&new.path).run()?;
+            desk.worktree(&["lock"], &new.path)?;
         }
     } else if new.task.clone.is_some() {
         make_clone(desk, new)?;
     } else {
-        make_worktree(desk, new)?;
+        make_worktree(desk, new).map_err(|failure| taken::unless_renamed(desk, &new.task, failure))?;
         let git_dir = desk.repo.worktree_git_dir(&new.path)?;
-        if let Err(failure) = desk.repo.require_checked_out(&git_dir, new.start) {
-            // Renamed by somebody in this very moment, it is a branch without a commit to git.
-            return match new.task.branch_ref() {
-                Some(full) if desk.repo.find_ref(&full)?.is_none() => Err(taken::branch_is_gone(slug, &full)),
-                _ => Err(failure),
-            };
-        }
+        let checked_out = desk.repo.require_checked_out(&git_dir, new.start);
+        checked_out.map_err(|failure| taken::unless_renamed(desk, &new.task, failure))?;
         worktree::mark(&git_dir, slug.as_str())?;
     }
     notes::create(desk, &new.path, slug, new.task.title.as_deref(), new.goal.as_deref())

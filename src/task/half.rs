@@ -106,8 +106,7 @@ fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
                 return remove_half_worktree(worktree);
             }
             preserve_if_touched(desk, slug, worktree, half)?;
-            let args = ["worktree", "remove", "--force", "--force"];
-            desk.repo.at_home().cmd(args).arg(&worktree.path).run()?;
+            desk.worktree(&["remove", "--force", "--force"], &worktree.path)?;
         }
         None => remove_half_admin(desk, &half.path)?,
     }

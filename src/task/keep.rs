@@ -248,7 +248,7 @@ fn park(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, aside: &Path) -> Resu
     }
     if !worktree.git_dir.join("locked").exists() {
         let reason = format!("work of the removed task '{slug}'; see git task restore");
-        desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]).arg(aside).run()?;
+        desk.worktree(&["lock", "--reason", &reason], aside)?;
     }
     Ok(())
 }
@@ -300,7 +300,7 @@ pub fn unpark(
     }
     worktree.mark(slug.as_str())?;
     if !locked {
-        desk.repo.at_home().cmd(["worktree", "unlock"]).arg(to).run()?;
+        desk.worktree(&["unlock"], to)?;
     }
     Ok(())
 }
@@ -312,8 +312,7 @@ pub fn unpark(
 pub fn discard(desk: &Desk<'_>, aside: &Path, name: &Path) -> Result<()> {
     let Some(worktree) = worktree_in(desk, aside)? else { return Ok(()) };
     fs::rename(aside, name).or_fatal(|| format!("could not move '{}' aside", aside.display()))?;
-    let args = ["worktree", "remove", "--force", "--force"];
-    desk.repo.at_home().cmd(args).arg(&worktree.path).run().map(drop)
+    desk.worktree(&["remove", "--force", "--force"], &worktree.path)
 }
 
 fn point_admin_at(worktree: &Worktree, path: &Path) -> Result<()> {

@@ -6,14 +6,14 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::state::Action;
-use super::{Desk, Task, hold, place, taken};
+use super::{Desk, Task, place, taken};
 use crate::config::team::Event;
 use crate::error::{Failure, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::{Old, short_name};
 use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
-use crate::store::record::intents;
+use crate::store::record::{intents, peek_at};
 
 /// Changes one task's state; gives the task as it is now, and the event that this raises.
 ///
@@ -32,7 +32,7 @@ pub fn change(
             let tasks = Tasks::read(desk.repo)?;
             let task = tasks.require(name)?;
             let tip = require_integrable(desk, task, worktrees);
-            Some(tip.or_else(|why| Err(hold::unless_taken(desk, task, worktrees, why)?))?)
+            Some(tip.or_else(|why| Err(unless_taken(desk, task, worktrees, why)?))?)
         }
         _ => None,
     };
@@ -63,6 +63,29 @@ pub fn change(
         task.write_to(file)?;
         Ok((task, event))
     })
+}
+
+/// Why a look at a task's files failed, which was done without holding them: if another process is taking them
+/// away or bringing them, or has done so since they were found, that is [passing](Failure::passing), and `why` may
+/// not be so.
+///
+/// # Errors
+/// If that can't be told.
+fn unless_taken(desk: &Desk<'_>, looked_at: &Task, worktrees: &[Worktree], why: Failure) -> Result<Failure> {
+    let slug = looked_at.slug.as_str();
+    // First: who is done by now has written down what has become of it.
+    let under_way = peek_at(&desk.repo.state_dir(), slug)?.filter(|i| {
+        taken::LEAVING.contains(&i.record.kind.as_str()) || taken::COMING.contains(&i.record.kind.as_str())
+    });
+    if let Some(other) = under_way {
+        let failure = taken::by_process(slug, &other.record);
+        return Ok(if failure.passing { failure } else { why });
+    }
+    let tasks = Tasks::read(desk.repo)?;
+    let Some(now) = tasks.find(slug) else { return Ok(why.passing()) };
+    let path = |task: &Task, all: &[Worktree]| place::path_of(desk.repo, task, all);
+    let is_as_before = now == looked_at && path(now, &desk.repo.worktrees()?)? == path(looked_at, worktrees)?;
+    Ok(if is_as_before { why } else { why.passing() })
 }
 
 /// The tip that is said to be ready.

@@ -210,7 +210,7 @@ fn worktree_of(one: &One<'_>) -> Result<Option<String>> {
     match moved_to(desk, worktree, all)? {
         Some(path) => {
             if mend {
-                desk.repo.at_home().cmd(["worktree", "repair"]).arg(&path).run()?;
+                desk.worktree(&["repair"], &path)?;
                 notes::link_in_main(desk, &path, slug)?;
             }
             Ok(Some(format!("task '{slug}': its worktree was moved to '{}'", path.display())))
@@ -234,10 +234,7 @@ fn worktree_of(one: &One<'_>) -> Result<Option<String>> {
                 match fs::symlink_metadata(&worktree.path) {
                     // git would refuse; and what is there now is not ours to touch.
                     Ok(_) => half::remove_admin(worktree)?,
-                    Err(_) => {
-                        let remove = ["worktree", "remove", "--force"];
-                        desk.repo.at_home().cmd(remove).arg(&worktree.path).run()?;
-                    }
+                    Err(_) => desk.worktree(&["remove", "--force"], &worktree.path)?,
                 }
                 notes::remove_link(desk, slug)?;
             }

@@ -96,6 +96,11 @@ pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
             Ok(Restored { task, path, setup })
         }
         Err(failure) => {
+            let was_there = plan.creates.is_none() || has_branch;
+            let failure = match was_there && plan.task.clone.is_none() {
+                true => taken::unless_renamed(desk, &plan.task, failure),
+                false => failure,
+            };
             // A branch that we have not made is somebody else's, wherever it is.
             let half = HalfAdded { created_at: plan.creates.filter(|_| has_branch), ..half(&plan) };
             intent.during(|| take_back(desk, slug.as_str(), &half, parked.as_deref()))?;
@@ -216,8 +221,7 @@ fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, has_branch: &mut b
         post_checkout(desk, path, &git_dir)?;
     }
     if let Some(reason) = meta.text("locked") {
-        let cmd = desk.repo.at_home().cmd(["worktree", "lock", "--reason", &reason]);
-        cmd.arg(path).run()?;
+        desk.worktree(&["lock", "--reason", &reason], path)?;
     }
     Ok(())
 }

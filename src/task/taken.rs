@@ -3,13 +3,19 @@
 use gix::ObjectId;
 
 use super::record::Tasks;
-use super::{Desk, Slug};
+use super::{Desk, Slug, Task};
 use crate::desk::busy::busy;
 use crate::error::{Failure, Result};
 use crate::git::process::retry;
 use crate::git::refs::{Old, short_name};
 use crate::store::record::{Found, Record, peek_at};
 use crate::text::escape_controls;
+
+/// What takes a task's files away or elsewhere.
+pub const LEAVING: [&str; 4] = ["move", "rename", "rm", "release"];
+
+/// What brings them.
+pub const COMING: [&str; 2] = ["occupy", "restore"];
 
 /// There is such a task by now.
 pub fn by_task(slug: &Slug) -> Failure {
@@ -51,6 +57,15 @@ pub fn by_branch(name: &str) -> Failure {
 pub fn branch_is_gone(slug: &Slug, full: &str) -> Failure {
     Failure::fatal(format!("the branch of task '{slug}' is gone: '{}'", escape_controls(full.as_bytes())))
         .hint("taskRepair", "See 'git task repair -n'.")
+}
+
+/// Why git could not make a worktree of the task's branch, which was there: renamed by somebody in this very moment, it
+/// is one without a commit to git.
+pub fn unless_renamed(desk: &Desk<'_>, task: &Task, failure: Failure) -> Failure {
+    match task.branch_ref() {
+        Some(full) if matches!(desk.repo.find_ref(&full), Ok(None)) => branch_is_gone(&task.slug, &full),
+        _ => failure,
+    }
 }
 
 /// Makes a branch, by full name, that is not there yet.

@@ -87,6 +87,37 @@ fn a_branch_that_somebody_renames_while_its_worktree_is_made_is_gone() {
 }
 
 #[test]
+fn a_branch_that_somebody_renames_while_its_task_is_restored_is_gone() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.write(&path, "mine", "mine\n");
+    sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+    let rename = "\"$git\" \"$@\" && \"$git\" branch -m x his && echo 'fatal: Not a valid object name HEAD' >&2; exit 128";
+    sandbox.before_git(&runs("worktree add"), rename);
+    let gone = "fatal: the branch of task 'x' is gone: 'refs/heads/x'\n";
+    ours(&sandbox, &dir, "git-task restore x").fails(128).says(gone);
+    sandbox.task(&dir, ["restore", "x"]).ok();
+    assert_eq!(std::fs::read_to_string(path.join("mine")).unwrap(), "mine\n");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_worktree_that_goes_while_git_looks_at_all_is_in_nobodys_way() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    sandbox.task(&dir, ["add", "x"]).ok();
+    // What git says then; the next one looks again.
+    let going =
+        "echo \"fatal: Invalid path '$PWD/.git/worktrees/y': No such file or directory\" >&2; exit 128";
+    for command in ["lock", "unlock"] {
+        sandbox.before_git(&runs(&format!("worktree {command}")), going);
+        ours(&sandbox, &dir, &format!("git-task {command} x")).ok();
+        std::fs::remove_dir(sandbox.root().join("tmp/once")).unwrap();
+    }
+}
+
+#[test]
 fn a_commit_that_is_made_while_the_branch_is_renamed_is_not_lost() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();

@@ -50,7 +50,7 @@ fn any_number_at_once_have_a_legal_order_and_lose_nothing() {
         Some(text) => text.parse().expect("GIT_PARALLEL_SEED is a number"),
         None => std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos() as u64 % 1_000_000_007,
     };
-    // Not in the ordinary suite as long as it finds what is not mended: CONTRIBUTING.md names it.
+    // Not in the ordinary suite before it has been found clean often enough: CONTRIBUTING.md says how often.
     let Some(long) = variable("GIT_PARALLEL_STORM") else {
         return skip("GIT_PARALLEL_STORM is not set");
     };

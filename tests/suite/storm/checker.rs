@@ -26,6 +26,28 @@ fn a_slot_has_one_holder() {
 }
 
 #[test]
+fn a_slot_is_broken_only_where_somebody_wrote_after_it_was_given_back() {
+    let released = |begin, end| (begin, end, SlotDeed::Released(Some("a".to_owned())));
+    let broken = (8, 9, SlotDeed::SeenBroken);
+    let touched = |begin, end| (begin, end, SlotDeed::Touched);
+    let before = |more: Vec<_>| [vec![(0, 1, claimed("a"))], more, vec![broken.clone()]].concat();
+    assert!(!is_legal(Slot::Free, vec![broken.clone()]));
+    assert!(!is_legal(Slot::Free, before(vec![released(2, 3)])));
+    assert!(!is_legal(Slot::Free, before(vec![touched(2, 3), released(4, 5)])));
+    assert!(is_legal(Slot::Free, before(vec![touched(2, 4), released(3, 5)])));
+    assert!(is_legal(Slot::Free, before(vec![released(2, 3), touched(4, 5)])));
+    // Nobody has noticed yet.
+    let idle = SlotDeed::Seen { held: false, lease: None, task: None };
+    let seen = |deed, at| (at, at, deed);
+    let noticed = vec![released(2, 3), touched(4, 5), seen(idle.clone(), 6)];
+    assert!(is_legal(Slot::Free, before(noticed)));
+    assert!(!is_legal(
+        Slot::Free,
+        [before(vec![released(2, 3), touched(4, 5)]), vec![seen(idle, 10)]].concat()
+    ));
+}
+
+#[test]
 fn a_name_has_one_task_and_its_state_follows_its_commands() {
     let add = || Deed::Add { reuse: false };
     let seen = |word: &str| Deed::Seen(Some(word.to_owned()));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 
 use super::act::{LAST_SLOT, NAMES};
 use super::search::{Event, Model, search};
@@ -42,6 +43,8 @@ pub struct History {
     busy: Vec<(String, Span, u64, String)>,
     /// The same, where a state explains it too.
     between: Vec<(String, Event<Deed>, Need, u64)>,
+    /// Refusals that need some task to be locked, whichever.
+    locked: Vec<(Span, String)>,
     /// What foreign hands did to tasks.
     foreign: Vec<(String, Span)>,
     /// What needs a foreign hand before it.
@@ -73,6 +76,17 @@ impl History {
 
     pub fn every_slot(&mut self, span: Span, deed: &SlotDeed, what: &str) {
         (1..=LAST_SLOT).for_each(|slot| self.slot(&slot.to_string(), span, deed.clone(), what));
+    }
+
+    /// Somebody wrote in this directory, which is a slot's if its name says so; one that was moved may be of any.
+    pub fn touched(&mut self, dir: &Path, span: Span) {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let what = format!("a write in {name}");
+        match name.strip_prefix("pool-") {
+            Some(slot) => self.slot(slot, span, SlotDeed::Touched, &what),
+            None if name.starts_with("moved-") => self.every_slot(span, &SlotDeed::Touched, &what),
+            None => {}
+        }
     }
 
     pub fn every_task(&mut self, span: Span, deed: &Deed, what: &str) {
@@ -115,14 +129,34 @@ impl History {
         self.between.push((name.to_owned(), event, need, id));
     }
 
-    /// A foreign hand changed something of this task.
+    /// A foreign hand changed something of this task. If it is in a slot, its HEAD turns too.
     pub fn foreign(&mut self, name: &str, span: Span) {
+        self.every_slot(span, &SlotDeed::Touched, "a foreign hand");
         self.foreign.push((name.to_owned(), span));
     }
 
     /// This only happens after a foreign hand.
     pub fn because_of_foreign(&mut self, name: &str, span: Span, id: u64, what: &str) {
         self.by_foreign.push((name.to_owned(), span, id, what.to_owned()));
+    }
+
+    /// It was refused because a task is locked, and it wasn't said which.
+    pub fn locked(&mut self, span: Span, what: &str) {
+        self.locked.push((span, what.to_owned()));
+    }
+
+    /// Whether a task was locked at some instant of this time and may have been so still.
+    fn may_be_locked(&self, span: Span) -> bool {
+        use Deed::{Landed, Lock, Release, Remove, Unlock};
+        self.tasks.values().any(|events| {
+            let ends = |by: &Event<Deed>, lock: &Event<Deed>| {
+                matches!(by.deed, Unlock | Remove | Release | Landed { stays: Some(false) })
+                    && lock.end < by.begin
+                    && by.end < span.begin
+            };
+            let locks = events.iter().filter(|e| e.deed == Lock && e.begin <= span.end);
+            locks.into_iter().any(|lock| !events.iter().any(|by| ends(by, lock)))
+        })
     }
 
     /// This only happens while a foreign hand is at the task.
@@ -170,6 +204,7 @@ impl History {
         self.between.extend(other.between);
         self.foreign.extend(other.foreign);
         self.by_foreign.extend(other.by_foreign);
+        self.locked.extend(other.locked);
         self.while_foreign.extend(other.while_foreign);
         self.moves.extend(other.moves);
         self.outrun.extend(other.outrun);
@@ -229,6 +264,11 @@ impl History {
         for (name, span, what) in &self.while_foreign {
             if !self.foreign.iter().any(|(n, at)| n == name && at.overlaps(*span)) {
                 wrong.push(format!("no foreign hand was at '{name}' just then:\n{what}"));
+            }
+        }
+        for (span, what) in &self.locked {
+            if !self.may_be_locked(*span) {
+                wrong.push(format!("no task was locked:\n{what}"));
             }
         }
         for (span, times, what) in &self.outrun {

@@ -22,6 +22,8 @@ pub enum Why {
     Held,
     /// An integration has stopped, or another is running.
     Stopped,
+    /// Another was running for longer than one waits.
+    Running,
     /// None has stopped.
     NotStopped,
     /// A foreign hand has renamed its branch, or another command is at it.
@@ -35,8 +37,8 @@ pub enum Why {
 }
 
 use Why::{
-    Elsewhere, Foreign, ForeignNow, Half, Held, Idle, Meanwhile, NoLease, NotStopped, State, StateOr,
-    Stopped, Work,
+    Elsewhere, Foreign, ForeignNow, Half, Held, Idle, Meanwhile, NoLease, NotStopped, Running, State,
+    StateOr, Stopped, Work,
 };
 
 /// A part of the message, and what explains it. The first that fits counts.
@@ -87,6 +89,7 @@ const TABLE: &[(&str, Why)] = &[
     ("has no slot of the pool", Work),
     ("does not hold any more", NoLease),
     ("nobody holds it", Idle),
+    ("another integration into", Running),
     ("an integration into", Stopped),
     ("is still unmerged", Stopped),
     ("to undo", Work),
@@ -103,6 +106,8 @@ const TABLE: &[(&str, Why)] = &[
     ("the branch of task", Foreign),
     // It was away when git looked, and back when we did.
     ("has checked nothing out", ForeignNow),
+    ("Failed to resolve 'HEAD' as a valid revision", ForeignNow),
+    ("Not a valid object name HEAD", ForeignNow),
     ("invalid reference", Foreign),
     ("is checked out in", Foreign),
     ("Needed a single revision", Foreign),

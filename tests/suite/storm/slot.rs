@@ -7,7 +7,9 @@ use super::search::Model;
 pub enum Slot {
     /// Anybody can have it, or it isn't made yet.
     Free,
-    /// Somebody has left something in it since, and it was set aside. Whoever next wants it may notice.
+    /// The same, but somebody has left something in it since. Whoever looks notices, and sets it aside.
+    Left,
+    /// It was set aside.
     Broken,
     /// Somebody has it. A lease that nobody was told is none.
     Held { lease: Option<String>, task: Option<String> },
@@ -36,6 +38,9 @@ pub enum SlotDeed {
     /// This lease was said not to hold.
     NotHeldBy(String),
     Idle,
+    /// Somebody wrote into its worktree or turned its HEAD, whoever had it just then. That is there to be noticed only
+    /// if nobody had it, and if whoever gave it back had not seen it.
+    Touched,
     SeenBroken,
     /// Found clean again, or forgotten because its worktree is gone.
     Mended,
@@ -49,7 +54,7 @@ impl Model for Slot {
     fn after(&self, deed: &SlotDeed) -> Vec<Self> {
         let only = |may: bool, then: Slot| if may { vec![then] } else { Vec::new() };
         let (lease, task) = match self {
-            Slot::Free | Slot::Broken => (&None, &None),
+            Slot::Free | Slot::Left | Slot::Broken => (&None, &None),
             Slot::Held { lease, task } => (lease, task),
         };
         let held = matches!(self, Slot::Held { .. });
@@ -68,6 +73,8 @@ impl Model for Slot {
             }
             SlotDeed::Renamed(..) => vec![self.clone()],
             SlotDeed::Renewed(wanted) => only(held && may_be(wanted), self.clone()),
+            SlotDeed::Touched if *self == Slot::Free => vec![Slot::Free, Slot::Left],
+            SlotDeed::Touched => vec![self.clone()],
             SlotDeed::SeenBroken => only(*self == Slot::Broken, Slot::Broken),
             SlotDeed::Mended => only(!held, Slot::Free),
             SlotDeed::Seen { .. } if *self == Slot::Broken => Vec::new(),
@@ -77,12 +84,12 @@ impl Model for Slot {
             }
             SlotDeed::NotHeldBy(wanted) => only(!held || lease.as_ref() != Some(wanted), self.clone()),
             SlotDeed::Half => vec![self.clone(), Slot::Free],
-            SlotDeed::Idle => only(*self == Slot::Free, self.clone()),
+            SlotDeed::Idle => only(matches!(self, Slot::Free | Slot::Left), self.clone()),
         }
     }
 
     fn by_itself(&self) -> Option<Self> {
-        (*self == Slot::Free).then_some(Slot::Broken)
+        (*self == Slot::Left).then_some(Slot::Broken)
     }
 }
 

@@ -330,8 +330,10 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
         Some(Why::State(need)) if name != "*" => history.task(name, span, Deed::Refused(need), &text),
         Some(Why::StateOr(need)) if name != "*" => history.between(name, span, need, id, &text),
         Some(Why::Elsewhere) => history.busy("*", span, id, &text),
-        // Which task was in the slot, and locked, is not known.
-        Some(Why::StateOr(Need::Locked(true))) if matches!(act, Act::ReleaseSlot(_)) => {}
+        // Which task was in the slot is not known.
+        Some(Why::StateOr(Need::Locked(true))) if matches!(act, Act::ReleaseSlot(_)) => {
+            history.locked(span, &text);
+        }
         Some(Why::State(_) | Why::StateOr(_) | Why::Meanwhile) => history.busy(name, span, id, &text),
         Some(Why::NoLease) => match lease {
             Some((slot, lease)) => history.slot(slot, span, SlotDeed::NotHeldBy(lease.clone()), &text),
@@ -347,6 +349,7 @@ fn refused(history: &mut History, ended: &Ended<'_>, error: &str, said: &str) {
             Some(slot) => history.slot(&slot, span, SlotDeed::Idle, &text),
             None => history.unexplained.push(said.to_owned()),
         },
+        Some(Why::Running) => history.busy(TRAIN, span, id, &text),
         Some(Why::Stopped) => history.train_refused(span, true, id, &text),
         Some(Why::NotStopped) => history.train_refused(span, false, id, &text),
     }

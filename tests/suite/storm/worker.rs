@@ -148,9 +148,11 @@ impl<'a> Worker<'a> {
         let name = if shared { "shared.txt".to_owned() } else { format!("work-{serial}.txt") };
         let content = format!("{serial} of {}\n", self.ground.seed);
         let temporary = dir.join(format!(".{name}.{}", self.number));
+        let begin = self.ground.now();
         let put = std::fs::write(&temporary, &content);
         // Whoever takes the directory away between the two has seen nothing of it.
         if put.and_then(|()| std::fs::rename(&temporary, dir.join(&name))).is_err() {
+            self.history.touched(dir, Span { begin, end: self.ground.now() });
             return;
         }
         self.ground.note(self.ground.now(), &format!("wrote {}", dir.join(&name).display()));
@@ -165,6 +167,7 @@ impl<'a> Worker<'a> {
             let _nobody_renames = ground.branches.read().expect("nobody panics while writing");
             git(&["commit", "--quiet", "--message", &format!("Work {serial}"), "--", &name])
         };
+        self.history.touched(dir, Span { begin, end: ground.now() });
         if !shared {
             self.written.push(Written { name, content, committed });
         }

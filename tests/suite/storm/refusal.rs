@@ -119,6 +119,8 @@ const TABLE: &[(&str, Why)] = &[
     ("not a git repository", Meanwhile),
     ("cannot run git", Meanwhile),
     ("is already checked out at", Foreign),
+    // The same in newer words.
+    ("is already used by worktree at", Foreign),
     ("has commits that are on no branch", Work),
     ("has commits that are in no branch", Work),
     ("has no commit of its own", Work),

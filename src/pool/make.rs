@@ -79,8 +79,8 @@ pub fn reserve(desk: &Desk<'_>, base: ObjectId, wanted: impl FnOnce(Count) -> us
             continue;
         }
         let path = planned_path(desk, &name)?;
-        // Something of another's is there: the next number.
-        if !is_free(&path) {
+        // Something of another's is there, or is being made there: the next number.
+        if !is_free(&path) || under_way.iter().any(|i| i.record.path("path").as_ref() == Some(&path)) {
             if number > 100_000 {
                 return Err(Failure::fatal(format!(
                     "no free directory for a slot: '{}' exists",

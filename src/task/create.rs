@@ -66,6 +66,7 @@ pub fn reserve_with(
             if other.name.to_lowercase() == slug.twin_key()
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
                 || same("path", path_bytes(&new.path))
+                || same("to", path_bytes(&new.path))
             {
                 return Err(taken::by_process(&other.name, &other.record));
             }

@@ -22,6 +22,7 @@ pub fn relocate(desk: &Desk<'_>, task: &Task, from: &Path, to: &Path, force: u8)
     let under_way = intents(&state_dir, &held)?;
     let same_place = |i: &Found| i.record.get("path").is_some_and(|p| *p == *path_bytes(from));
     taken::refuse_busy(&under_way, slug.as_str(), same_place)?;
+    taken::refuse_busy_place(&under_way, to)?;
     session::refuse_running(&state_dir, slug.as_str(), "move")?;
     let record = Record::new("move").with("path", path_bytes(from)).with("to", path_bytes(to));
     // While it is at neither place the pool must not take it for gone.

@@ -65,7 +65,9 @@ pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
     if state()? != before || !is_free(&plan.path) {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")).passing());
     }
-    taken::refuse_busy(&intents(&desk.repo.state_dir(), &held)?, name, |_| false)?;
+    let under_way = intents(&desk.repo.state_dir(), &held)?;
+    taken::refuse_busy(&under_way, name, |_| false)?;
+    taken::refuse_busy_place(&under_way, &plan.path)?;
     let parked = plan.contents.meta.path("parked");
     let record = Record::new("restore")
         .with("branch", plan.task.own_branch().unwrap_or_default())

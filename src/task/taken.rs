@@ -1,5 +1,7 @@
 //! Names that others were quicker to take.
 
+use std::path::Path;
+
 use gix::ObjectId;
 
 use super::record::Tasks;
@@ -34,6 +36,16 @@ pub fn by_process(name: &str, intent: &Record) -> Failure {
 pub fn refuse_busy(under_way: &[Found], name: &str, is_too: impl Fn(&Found) -> bool) -> Result<()> {
     let is_about = |i: &&Found| i.name == name || i.record.text("new").as_deref() == Some(name) || is_too(i);
     under_way.iter().find(is_about).map_or(Ok(()), |other| Err(by_process(name, &other.record)))
+}
+
+/// That no other process is making something at this place, or moving something there.
+///
+/// # Errors
+/// If one is.
+pub fn refuse_busy_place(under_way: &[Found], path: &Path) -> Result<()> {
+    let is_there = |i: &&Found| ["path", "to"].iter().any(|key| i.record.path(key).as_deref() == Some(path));
+    let shown = || format!("'{}'", path.display());
+    under_way.iter().find(is_there).map_or(Ok(()), |other| Err(busy(shown(), &other.record)))
 }
 
 /// Another process is at work on the task, as one sees it who only looks: what is half made says nothing.

@@ -1,7 +1,7 @@
 //! What another process does to a task while a command looks at it or changes it.
 
 use crate::meanwhile::ours;
-use crate::pool::{claim, with_pool};
+use crate::pool::{claim, states, with_pool};
 use crate::support::*;
 
 /// Holds when git is about to run this.
@@ -136,5 +136,43 @@ fn a_commit_that_is_made_while_the_branch_is_renamed_is_not_lost() {
     sandbox.before_git(&runs("branch -m"), &commit);
     ours(&sandbox, &dir, "git-task rename x y").ok();
     sandbox.git(&path, ["log", "--format=%s", "-1", "y"]).ok().prints("meanwhile\n");
+    assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn a_task_and_a_slot_that_are_made_at_once_get_a_place_each() {
+    let begin = || {
+        let sandbox = Sandbox::new();
+        let dir = with_pool(&sandbox, 1);
+        sandbox.git(&dir, ["config", "task.lockTimeout", "0"]).ok();
+        let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+        assert!(path.ends_with("pool-1"));
+        sandbox.commit(&path, "mine", "mine\n", "Work");
+        sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+        sandbox.pool(&dir, ["drain"]).ok();
+        (sandbox, dir)
+    };
+    let meanwhile = |sandbox: &Sandbox, dir: &std::path::Path, git: &str, command: &str| {
+        let (here, said) = (dir.display(), sandbox.path("said"));
+        let line = format!("env -u GIT_DIR git -C '{here}' {command} >'{}' 2>&1", said.display());
+        sandbox.before_git(&runs(git), &line);
+        said
+    };
+    let (sandbox, dir) = begin();
+    let said = meanwhile(&sandbox, &dir, "worktree add", "task restore x");
+    ours(&sandbox, &dir, "git-pool fill 1").ok();
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.contains("pool-1' is being changed by another process"), "{said}");
+    let path = sandbox.task(&dir, ["restore", "x"]).ok().path();
+    assert!(path.join("mine").exists() && !path.ends_with("pool-1"));
+    assert_eq!(states(&sandbox, &dir), "1 idle\n");
+    assert_sound(&sandbox, &dir);
+
+    let (sandbox, dir) = begin();
+    meanwhile(&sandbox, &dir, "worktree add", "pool fill 1");
+    let path = ours(&sandbox, &dir, "git-task restore x").ok().path();
+    assert!(path.join("mine").exists() && path.ends_with("pool-1"));
+    assert_eq!(states(&sandbox, &dir), "2 idle\n");
+    sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }

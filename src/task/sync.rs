@@ -165,13 +165,23 @@ fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Resu
             output = go()?;
         }
         if output.status.success() {
-            return Ok(());
+            return require_at(git, task, to);
         }
         if current(git)? == head || more.next().is_none() {
             require_room(git, task, to)?;
             return settle(output, task, path, "merge");
         }
     }
+}
+
+/// git takes a commit that it can't read for one that is contained already, and succeeds.
+fn require_at(git: &Git, task: &Task, to: ObjectId) -> Result<()> {
+    let head = current(git)?;
+    if contains(git, to, head)? {
+        return Ok(());
+    }
+    Err(Failure::fatal(format!("commit {to} was not merged: git could not read it"))
+        .context(format!("task '{}' could not be brought up to date", task.slug)))
 }
 
 /// Starts `git merge` of a commit, called by that of which it brings the work, whatever is configured for the branch.
@@ -297,5 +307,6 @@ fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Out
     let attempt =
         || git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).leaving_others().run().map(drop);
     attempt().or_else(|failure| if take_over(&git, path, head, tip) { attempt() } else { Err(failure) })?;
+    require_at(&git, task, tip)?;
     Ok(Outcome::Synced)
 }

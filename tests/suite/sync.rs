@@ -1,5 +1,6 @@
 //! `git task sync`.
 
+use crate::meanwhile::ours;
 use crate::support::*;
 
 fn begin(sandbox: &Sandbox) -> (std::path::PathBuf, std::path::PathBuf) {
@@ -338,5 +339,26 @@ fn it_is_the_merge_that_git_would_have_made() {
     ] {
         let log = made(&|sandbox, dir| drop(sandbox.sh(dir, &script).ok()));
         assert!(log.contains("Seen: yes"), "{script}: {log}");
+    }
+}
+
+#[test]
+fn it_is_not_said_to_be_done_where_git_has_read_nothing() {
+    // git takes what the file system refuses it for merged, and succeeds.
+    for track in [false, true] {
+        let sandbox = Sandbox::new();
+        let (dir, path) = begin(&sandbox);
+        let path = match track {
+            true => sandbox.task(&dir, ["add", "--track", "main", "y"]).ok().path(),
+            false => path,
+        };
+        sandbox.commit(&dir, "m", "m\n", "Main");
+        sandbox.before_git("case \" $* \" in *' merge '*) ;; *) false ;; esac", "exit 0");
+        let name = if track { "y" } else { "x" };
+        let run = ours(&sandbox, &dir, &format!("git-task sync {name}")).fails(128);
+        run.says("was not merged: git could not read it");
+        assert!(!path.join("m").exists());
+        sandbox.task(&dir, ["sync", name]).ok();
+        assert!(path.join("m").exists());
     }
 }

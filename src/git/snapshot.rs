@@ -39,6 +39,7 @@ mod state;
 mod tests;
 
 pub use bring::bring;
+pub use inside::modules_with_work;
 pub use look::{Look, is_same};
 pub use restore::{restore_into, texts_of};
 pub use since::{files_of, holds_ignored, written_since};

@@ -12,6 +12,7 @@ use crate::desk::{Desk, alive, clean, half, mark};
 use crate::error::{Failure, Kind, OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::scratch::Scratch;
+use crate::git::snapshot;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
 use crate::git::worktree::Worktree;
@@ -101,7 +102,7 @@ fn remove(desk: &Desk<'_>, slot: &Slot) -> Result<()> {
     let step = desk.observer.step(&format!("Removing slot {}", slot.name));
     let checked = check::require(desk, slot).and_then(|worktree| match worktree.locked {
         Some(_) => Err(Failure::fatal("its working tree is locked")),
-        None => require_nobody(desk, &worktree.path),
+        None => require_nobody(desk, &worktree.path).and_then(|()| require_no_modules(&worktree)),
     });
     if let Err(why) = checked {
         intent.done()?;
@@ -127,6 +128,18 @@ fn require_nobody(desk: &Desk<'_>, path: &Path) -> Result<()> {
             .hint("poolOccupied", "Leave its directory, or end the process, and drain again.")),
         None => Ok(()),
     }
+}
+
+/// What was committed in a submodule of it may be in a branch, and yet only its repository here has it.
+fn require_no_modules(worktree: &Worktree) -> Result<()> {
+    let inside = snapshot::modules_with_work(&worktree.git_dir)?;
+    if inside.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = inside.iter().map(|p| p.display().to_string()).collect();
+    let message = format!("its repositories of submodules hold work of their own: {}", names.join(", "));
+    let dir = worktree.git_dir.join("modules");
+    Err(Failure::fatal(message).hint("taskInside", format!("Push it from '{}' first.", dir.display())))
 }
 
 /// Removes a slot; its worktree goes `aside` first, if one is named.

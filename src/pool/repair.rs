@@ -6,9 +6,9 @@ use super::{Pool, Slot, State, check, keep, settle};
 use crate::desk::slot::{SECTION, forget, intent_name, is_about, take_back};
 use crate::desk::{Desk, half, mark};
 use crate::error::Result;
-use crate::git::moved;
 use crate::git::switch::worktree_at;
 use crate::git::worktree::Worktree;
+use crate::git::{moved, snapshot};
 use crate::paths::path_bytes;
 use crate::store::lock::StateLock;
 use crate::store::record::{Intent, Record, intents};
@@ -171,6 +171,13 @@ fn out_of_place(
         return Ok(None);
     }
     let what = format!("slot {name}: its worktree '{}' is gone", slot.path.display());
+    if let Some(worktree) = known
+        && let Some(first) = snapshot::modules_with_work(&worktree.git_dir)?.first()
+    {
+        let (first, dir) = (first.display(), worktree.git_dir.join("modules"));
+        desk.observer.warn(&format!("{what}, and '{first}' in '{}' holds work of its own", dir.display()));
+        return Ok(None);
+    }
     if dry_run {
         return Ok(Some(what));
     }

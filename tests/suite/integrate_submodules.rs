@@ -189,6 +189,31 @@ fn a_slot_that_is_given_back_leaves_those_of_others() {
 }
 
 #[test]
+fn what_only_a_slots_submodule_has_stays_with_it() {
+    let sandbox = Sandbox::new();
+    let (dir, _) = with_library(&sandbox);
+    sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+    let slot = claim(&sandbox, &dir, &[]);
+    let url = format!("submodule.sub.url={}", dir.join(".git/modules/sub").display());
+    let update = ["-c", "protocol.file.allow=always", "-c", &url, "submodule", "--quiet", "update"];
+    sandbox.git(&slot, update).ok();
+    let sub = slot.join("sub");
+    sandbox.git(&sub, ["commit", "-q", "--allow-empty", "-m", "mine"]).ok();
+    let mine = sandbox.commit_id(&sub, "HEAD");
+    sandbox.sh(&slot, "git checkout -q -b topic && git commit -qam Move").ok();
+    sandbox.pool(&slot, ["release"]).ok();
+    let only = dir.join(".git/worktrees/pool-1/modules/sub");
+    let run = sandbox.pool(&dir, ["drain"]).fails(1);
+    run.says("slot 1 stays: its repositories of submodules hold work of their own: sub");
+    sandbox.git(&only, ["cat-file", "-e", &mine]).ok();
+    // Nor does it go because the directory is gone.
+    std::fs::remove_dir_all(&slot).unwrap();
+    sandbox.pool(&dir, ["repair"]).ok().says("is gone, and 'sub' in '").says("holds work of its own");
+    // What its configuration names is gone.
+    sandbox.git(&only, ["--work-tree=.", "cat-file", "-e", &mine]).ok();
+}
+
+#[test]
 fn a_slot_that_is_given_back_empties_nothing_behind_a_link() {
     let sandbox = Sandbox::new();
     let (dir, _) = with_library(&sandbox);
@@ -201,7 +226,11 @@ fn a_slot_that_is_given_back_empties_nothing_behind_a_link() {
     let aside = sandbox.path("aside");
     std::fs::create_dir(&aside).unwrap();
     let check = format!("mv lib '{0}'/$$ && ln -s '{0}'/$$ lib", aside.display());
-    sandbox.integrate(&dir, ["-j2", "--check", &check]).ok().does_not_say("warning");
+    sandbox
+        .integrate(&dir, ["-j2", "--check", &check])
+        .ok()
+        .says("pool-1' are kept")
+        .does_not_say("not given");
     let moved: Vec<_> = std::fs::read_dir(&aside).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(moved.len() == 2 && moved.iter().all(|lib| lib.join("sub/one").exists()), "{moved:?}");
     over(&sandbox, &dir);

@@ -21,7 +21,12 @@ pub fn submodules_with_work(
     submodules: &HashSet<PathBuf>,
 ) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
+    let is_link = |dir: &Path| fs::symlink_metadata(top.join(dir)).is_ok_and(|meta| meta.is_symlink());
     for name in submodules {
+        // What is behind a link is not in this worktree.
+        if name.ancestors().any(is_link) {
+            continue;
+        }
         let path = top.join(name);
         let dot_git = path.join(".git");
         // The status of the worktree around it goes by what its configuration hides.
@@ -36,17 +41,27 @@ pub fn submodules_with_work(
             found.push(name.clone());
         }
     }
-    // A worktree's submodules have their repositories in its administrative directory and go with it, also
-    // those that are no longer checked out.
     if let Some(git_dir) = git_dir {
-        let modules = git_dir.join("modules");
-        for repository in repositories_below(&modules)? {
-            if has_commits_of_its_own(&repository)? {
-                let name = repository.strip_prefix(&modules).unwrap_or(&repository).to_owned();
-                if !found.contains(&name) {
-                    found.push(name);
-                }
+        for name in modules_with_work(git_dir)? {
+            if !found.contains(&name) {
+                found.push(name);
             }
+        }
+    }
+    Ok(found)
+}
+
+/// The names of submodules with commits that would be lost with this administrative directory: their repositories are in
+/// it and go with it, also of those that are no longer checked out.
+///
+/// # Errors
+/// If a directory can't be read.
+pub fn modules_with_work(git_dir: &Path) -> Result<Vec<PathBuf>> {
+    let modules = git_dir.join("modules");
+    let mut found = Vec::new();
+    for repository in repositories_below(&modules)? {
+        if has_commits_of_its_own(&repository)? {
+            found.push(repository.strip_prefix(&modules).unwrap_or(&repository).to_owned());
         }
     }
     Ok(found)

@@ -4,7 +4,6 @@
 //! commit perhaps; the caller has seen to it that nothing in it is lost by that.
 
 mod away;
-mod discard;
 mod half;
 mod held;
 mod state;
@@ -24,10 +23,9 @@ use crate::git::status::{StatusEntry, Untracked, status_entries};
 use crate::git::switch::git_in;
 use crate::git::worktree::{Head, Worktree};
 use crate::paths::inside;
-pub use discard::discard;
 pub use half::{is_only_checkout, is_referred_to, remove_locks};
 pub use held::{ATTEMPTS, Held, busy, leave};
-pub use state::remember_settings;
+pub use state::{leave_submodules, remember_settings};
 
 /// What is done besides.
 #[derive(Clone, Copy, Debug, Default)]

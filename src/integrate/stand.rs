@@ -3,8 +3,10 @@
 //! A thread for each of them takes one result after the other. What the threads say is said by the one that waits for
 //! them; each check writes a log of its own, called after its task.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::check::{self, Checked, Prefix};
 use super::place::Place;
@@ -23,6 +25,8 @@ struct Stand<'a> {
     lent: Option<Lent>,
     /// What the git commands in the private worktree keep open.
     kept: Option<File>,
+    /// It is of no use any more.
+    is_lost: AtomicBool,
 }
 
 /// All of them. What is lent is to be given back by [`Stands::give_back`].
@@ -49,10 +53,16 @@ impl<'a> Stands<'a> {
             }
             Ok(lent) => lent,
         };
-        let mut all = vec![Stand { shop: shop.clone(), lent: None, kept: kept_open() }];
+        let mut all = vec![Stand {
+            shop: shop.clone(),
+            lent: None,
+            kept: kept_open(),
+            is_lost: AtomicBool::new(false),
+        }];
         all.extend(lent.into_iter().map(|lent| {
             let (path, git_dir) = (lent.worktree.path.clone(), lent.worktree.git_dir.clone());
-            Stand { shop: Workshop { repo: shop.repo, path, git_dir }, lent: Some(lent), kept: None }
+            let shop = Workshop { repo: shop.repo, path, git_dir, is_lent: true };
+            Stand { shop, lent: Some(lent), kept: None, is_lost: AtomicBool::new(false) }
         }));
         Ok(Stands(all))
     }
@@ -84,18 +94,39 @@ impl<'a> Stands<'a> {
         commands: &[String],
         wanted: &[Numbered<'_>],
     ) -> Result<Vec<(usize, Checked)>> {
+        let queue = Queue(Mutex::new(wanted.iter().copied().collect()));
+        let mut results: Vec<(usize, Checked)> = Vec::new();
+        // Each place that is lost on the way leaves one that is still to be checked, and the private worktree never is.
+        while queue.len() > 0 {
+            results.extend(self.round(desk, place, commands, &queue)?);
+        }
+        Ok(results)
+    }
+
+    /// Each place takes one after the other, until there is none.
+    fn round(
+        &self,
+        desk: &Desk<'_>,
+        place: &Place,
+        commands: &[String],
+        queue: &Queue<'_>,
+    ) -> Result<Vec<(usize, Checked)>> {
         let (repo, settings, context) = (desk.repo, desk.settings, desk.context);
         let (teller, listener) = relay();
-        let queue = &Queue(Mutex::new(wanted.iter().copied()));
         let work = move |stand: &Stand<'_>, teller: Relay| -> Result<Vec<(usize, Checked)>> {
             let desk = Desk { repo, settings, context, observer: &teller };
             let mut results = Vec::new();
             while let Some((number, prefix)) = queue.next() {
                 let checked = stand.check(&desk, place, commands, prefix);
-                if !matches!(checked, Ok(Checked::Passed { .. })) {
-                    queue.close();
+                match checked {
+                    Ok(Some(Checked::Passed { .. })) => {}
+                    Ok(None) => {
+                        queue.put_back((number, prefix));
+                        break;
+                    }
+                    _ => queue.close(),
                 }
-                results.push((number, checked?));
+                results.extend(checked?.map(|checked| (number, checked)));
             }
             Ok(results)
         };
@@ -104,7 +135,8 @@ impl<'a> Stands<'a> {
                 let teller = teller.clone();
                 scope.spawn(move || work(stand, teller))
             };
-            let threads: Vec<_> = self.0.iter().take(wanted.len()).map(begin).collect();
+            let usable = self.0.iter().filter(|stand| !stand.is_lost.load(Ordering::Relaxed));
+            let threads: Vec<_> = usable.take(queue.len()).map(begin).collect();
             drop(teller);
             listener.hand_on(desk.observer);
             let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
@@ -123,29 +155,58 @@ impl<'a> Stands<'a> {
 }
 
 /// What is still to be checked, in order.
-struct Queue<I>(Mutex<I>);
+struct Queue<'a>(Mutex<VecDeque<Numbered<'a>>>);
 
-impl<'a, I: Iterator<Item = Numbered<'a>>> Queue<I> {
+impl<'a> Queue<'a> {
+    fn all(&self) -> MutexGuard<'_, VecDeque<Numbered<'a>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn len(&self) -> usize {
+        self.all().len()
+    }
+
     fn next(&self) -> Option<Numbered<'a>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
+        self.all().pop_front()
+    }
+
+    fn put_back(&self, numbered: Numbered<'a>) {
+        self.all().push_front(numbered);
     }
 
     /// Nothing of what is left matters any more.
     fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+        self.all().clear();
     }
 }
 
 impl Stand<'_> {
-    fn check(&self, desk: &Desk<'_>, place: &Place, commands: &[String], prefix: &Prefix) -> Result<Checked> {
+    /// None if it can't be checked here, nor anything else.
+    fn check(
+        &self,
+        desk: &Desk<'_>,
+        place: &Place,
+        commands: &[String],
+        prefix: &Prefix,
+    ) -> Result<Option<Checked>> {
         if check::have_passed(desk, place, commands, prefix.tree)? {
             commands.iter().for_each(|command| check::say_passed(desk, &prefix.task, command));
-            return Ok(Checked::Passed { ran: 0 });
+            return Ok(Some(Checked::Passed { ran: 0 }));
         }
-        self.during(|| {
-            self.shop.reset(prefix.commit)?;
-            check::run(desk, place, commands, &self.shop, prefix)
-        })
+        match &self.lent {
+            None => self.during(|| self.shop.reset(prefix.commit))?,
+            Some(lent) => {
+                if let Err(failure) = lent.check_out(desk, prefix.commit) {
+                    if failure.kind == Kind::Interrupted {
+                        return Err(failure);
+                    }
+                    desk.observer.warn(&format!("nothing more is checked in slot {}: {failure}", lent.slot));
+                    self.is_lost.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+            }
+        }
+        self.during(|| check::run(desk, place, commands, &self.shop, prefix)).map(Some)
     }
 
     /// The git commands of this thread hold what is held for this worktree, also if we are killed.

@@ -22,6 +22,8 @@ pub struct Within<'a> {
     pub path: &'a Path,
     /// Its administrative directory.
     pub git_dir: &'a Path,
+    /// It is a slot that is lent: somebody may think that it is his.
+    pub is_lent: bool,
 }
 
 impl Within<'_> {
@@ -72,8 +74,10 @@ pub fn populate(shop: &Within<'_>) -> Result<Option<String>> {
     let mut all = submodules_of(shop, shop.head()?)?;
     all.retain(|s| is_active(shop, &s.name) && !sources(&superprojects, &s.name).is_empty());
     provide(shop, &superprojects, &all)?;
-    // What of one that is gone was checked out.
-    shop.git(&["clean", "-ffdq"]).run()?;
+    if !shop.is_lent {
+        // What of one that is gone was checked out. A slot is brought here without any.
+        shop.git(&["clean", "-ffdq"]).run()?;
+    }
     for submodule in all {
         let output = update(shop, &[], &[submodule.path.as_ref()]).output()?;
         if !output.status.success() {
@@ -149,8 +153,7 @@ fn provide(shop: &Within<'_>, superprojects: &[PathBuf], all: &[Submodule]) -> R
         }
         for source in &sources {
             if has_commit(&Git::with_git_dir(source, source), submodule.commit)? {
-                let fetch =
-                    ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
+                let fetch = ["fetch", "--quiet", "--no-tags", "--append", "--no-recurse-submodules"];
                 within.cmd(fetch).arg(source).arg(submodule.commit.to_string()).run()?;
                 break;
             }
@@ -172,6 +175,10 @@ fn make(shop: &Within<'_>, module: &Path, source: &Path) -> Result<()> {
     shop.git(&["clone", "--quiet", "--bare", "--no-tags", "--template="]).arg(source).arg(&half).run()?;
     let git = Git::with_git_dir(&half, &half);
     git.cmd(["config", "core.bare", "false"]).run()?;
+    // Nothing in it is only here, and so it says where whoever looks for that looks.
+    let fetched =
+        git.cmd(["for-each-ref", "--format=%(objectname)\tnot-for-merge\t%(refname)"]).poll().run()?;
+    std::fs::write(half.join("FETCH_HEAD"), fetched).or_fatal(failed)?;
     // What is nowhere here comes from where the source has it from.
     let from = Git::with_git_dir(source, source).cmd(["config", "remote.origin.url"]).poll().output()?;
     if from.status.success() {

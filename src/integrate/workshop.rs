@@ -36,6 +36,8 @@ pub struct Workshop<'a> {
     pub path: PathBuf,
     /// Its administrative directory.
     pub git_dir: PathBuf,
+    /// It is a slot.
+    pub is_lent: bool,
 }
 
 impl<'a> Workshop<'a> {
@@ -49,7 +51,8 @@ impl<'a> Workshop<'a> {
             Some(worktree) => worktree,
             None => make(desk, place, commit)?,
         };
-        let shop = Workshop { repo: desk.repo, path: worktree.path, git_dir: worktree.git_dir };
+        let shop =
+            Workshop { repo: desk.repo, path: worktree.path, git_dir: worktree.git_dir, is_lent: false };
         shop.remove_locks()?;
         shop.detach()?;
         Ok(shop)
@@ -69,7 +72,7 @@ impl<'a> Workshop<'a> {
 
     /// It as its submodules need it.
     pub fn within(&self) -> Within<'_> {
-        Within { repo: self.repo, path: &self.path, git_dir: &self.git_dir }
+        Within { repo: self.repo, path: &self.path, git_dir: &self.git_dir, is_lent: self.is_lent }
     }
 
     /// What is checked out.

@@ -39,14 +39,23 @@ fn renew(desk: &Desk<'_>, slot: &str, worktree: &Worktree, from: ObjectId, to: O
         let options = clean::Options { seen: Some(seen), ..clean::Options::default() };
         clean::clean(desk, worktree, from, options)?;
     } else {
-        let kept = keep::keep(desk, slot, worktree)?;
-        let shown = worktree.path.display();
-        desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {}'", kept.name));
-        let held = clean::Held { snapshot: kept.commit, all: true };
-        if let Some(written) = clean::leave(desk, worktree, from, held, clean::Options::default(), || Ok(()))?
-        {
-            return Err(clean::busy(worktree, &written));
-        }
+        keep_and_leave(desk, slot, worktree, from)?;
     }
     mark::put(worktree, slot, from, desk.context.now())
+}
+
+/// Brings a slot to a commit, detached and clean. All that is in it is kept first, and said.
+///
+/// # Errors
+/// If it can't be kept, or somebody keeps writing there: nothing is taken away then. Or if git or the file system
+/// refuses.
+pub fn keep_and_leave(desk: &Desk<'_>, slot: &str, worktree: &Worktree, to: ObjectId) -> Result<()> {
+    let kept = keep::keep(desk, slot, worktree)?;
+    let shown = worktree.path.display();
+    desk.observer.warn(&format!("files found in '{shown}' are kept: 'git task restore {}'", kept.name));
+    let held = clean::Held { snapshot: kept.commit, all: true };
+    match clean::leave(desk, worktree, to, held, clean::Options::default(), || Ok(()))? {
+        None => Ok(()),
+        Some(written) => Err(clean::busy(worktree, &written)),
+    }
 }

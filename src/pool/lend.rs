@@ -1,4 +1,4 @@
-//! A slot that is lent to a command for as long as it runs, for work of which nothing is to stay.
+//! A slot that is lent to a command for as long as it runs, for work of which nothing is needed afterwards.
 //!
 //! Nobody has a lease: that the slot is in use is an intent, whose lock the kernel frees with the process. So one whose
 //! borrower was killed is taken back by whoever sees it next, when what that one has started there has ended too.
@@ -7,13 +7,15 @@ use std::path::Path;
 
 use gix::ObjectId;
 
+use super::back::keep_and_leave;
 use super::choose::{Chooser, Occupied, slot_of};
 use super::claim::{new_lease, take};
 use super::{Pool, check, queue};
 use crate::desk::{Desk, clean, mark};
 use crate::error::Result;
+use crate::git::snapshot;
 use crate::git::switch::worktree_at;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Head, Worktree};
 use crate::interrupt;
 use crate::store::record::Intent;
 
@@ -25,7 +27,8 @@ pub const KIND: &str = "lend";
 pub struct Lent {
     /// Its worktree, as it was when it was lent: clean, and detached.
     pub worktree: Worktree,
-    slot: String,
+    /// Its name.
+    pub slot: String,
     home: ObjectId,
     intent: Intent,
 }
@@ -90,7 +93,15 @@ impl Lent {
         self.intent.during(work)
     }
 
-    /// Gives it back: where it stood, clean. Ignored files stay.
+    /// Checks `commit` out in it, detached and clean. What is found there is kept; ignored files stay.
+    ///
+    /// # Errors
+    /// As [`Lent::give_back`].
+    pub fn check_out(&self, desk: &Desk<'_>, commit: ObjectId) -> Result<()> {
+        self.intent.during(|| bring(desk, &self.slot, &self.worktree.path, commit))
+    }
+
+    /// Gives it back: where it stood, clean. What is found there is kept; ignored files stay.
     ///
     /// # Errors
     /// If it can't be cleaned. Whoever sees it next tries again, as if we had been killed.
@@ -98,16 +109,39 @@ impl Lent {
         let Lent { worktree, slot, home, intent } = self;
         intent.during(|| {
             // A git that was ended there may have left them; whoever is still there is not ours to wait for.
-            clean::remove_locks(&worktree).and_then(|_| renew(desk, &slot, &worktree.path, home))
+            clean::remove_locks(&worktree).and_then(|_| bring(desk, &slot, &worktree.path, home))
         })?;
         intent.done()
     }
 }
 
-fn renew(desk: &Desk<'_>, slot: &str, path: &Path, home: ObjectId) -> Result<()> {
+/// Brings it to a commit. A check may leave something there, and so may somebody who thinks that the slot is still his:
+/// nobody can tell which, so all of it is kept.
+fn bring(desk: &Desk<'_>, slot: &str, path: &Path, to: ObjectId) -> Result<()> {
     let worktree = worktree_at(desk.repo, path)?;
-    clean::discard(desk, &worktree, home)?;
-    mark::put(&worktree_at(desk.repo, path)?, slot, home, desk.context.now())
+    // A slot has none; they were checked out for a check.
+    clean::leave_submodules(&worktree, true)?;
+    let now = desk.context.now();
+    let known = mark::read(&worktree.git_dir).map_or(to, |mark| mark.head);
+    let has_ignored_work = !clean::worth_keeping(desk, &worktree, None)?.is_empty();
+    let is_clean = !has_ignored_work
+        && worktree.head == Head::Detached(known)
+        && clean::require(desk, &worktree, Some(known)).is_ok();
+    if is_clean {
+        // What is found there if this is cut off is on its way to it.
+        mark::put(&worktree, slot, to, now)?;
+        clean::clean(desk, &worktree, to, clean::Options::default())?;
+    } else {
+        let seen = Some(snapshot::files(desk.repo, &worktree)?);
+        let is_nobodys = !has_ignored_work
+            && worktree.operation().is_none()
+            && clean::is_only_checkout(desk, &worktree, known)?;
+        match is_nobodys {
+            true => clean::clean(desk, &worktree, to, clean::Options { seen, ..clean::Options::default() })?,
+            false => keep_and_leave(desk, slot, &worktree, to)?,
+        }
+    }
+    mark::put(&worktree_at(desk.repo, path)?, slot, to, now)
 }
 
 /// Takes a slot back whose borrower is dead. False if somebody is at work in it still: then it is too early.
@@ -120,7 +154,7 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, home: ObjectId) -> Resul
     if !clean::remove_locks(&worktree)? {
         return Ok(false);
     }
-    if let Err(failure) = renew(desk, slot, path, home) {
+    if let Err(failure) = bring(desk, slot, path, home) {
         check::reject(desk, slot, failure)?;
     }
     Ok(true)

@@ -197,3 +197,85 @@ fn a_slot_in_use_is_nobody_elses() {
     assert!(seen.contains("\n1\n") && seen.ends_with("\n1\n"), "{seen}");
     landed(&sandbox, &dir, &[1, 2]);
 }
+
+/// What a check does in the slot once, as somebody does who thinks that the slot is his still.
+fn writing(sandbox: &Sandbox, script: &str) -> String {
+    let once = sandbox.path("written");
+    format!(
+        "case $GIT_TASK_PATH in */pool-1) if mkdir {} 2>/dev/null; then {script}; fi ;; esac",
+        once.display()
+    )
+}
+
+#[test]
+fn what_somebody_does_in_a_lent_slot_is_kept() {
+    let commit = "git commit -q --allow-empty -m mine";
+    for (script, cut) in [
+        ("echo mine >mine; echo mine >README", "true"),
+        ("echo mine >mine; git add mine; git commit -q -m mine", "true"),
+        ("echo mine >mine; git add mine; git commit -q -m mine", "kill -KILL $PPID"),
+        ("echo mine >mine; git add mine; echo more >mine", "kill -KILL $PPID"),
+        (
+            "echo mine >mine; git add mine; git commit -q -m mine; git update-ref refs/worktree/mine HEAD; \
+          git checkout -q HEAD~",
+            "true",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let dir = with_tasks(&sandbox, 1, 4);
+        let script = writing(&sandbox, &format!("{script}; {commit}; {cut}"));
+        let command = format!("{}; {}", check(&sandbox, "true"), holding(&sandbox, &script));
+        let run = sandbox.integrate(&dir, ["-j2", "--check", &command]);
+        let run = if cut == "true" {
+            run.ok()
+        } else {
+            run.fails(137);
+            wait_for_checks(&sandbox);
+            sandbox.integrate(&dir, ["--continue"]).ok()
+        };
+        run.says("files found in '").says("pool-1' are kept: 'git task restore slot-1'");
+        landed(&sandbox, &dir, &[1, 2, 3, 4]);
+        let back = sandbox.task(&dir, ["restore", "slot-1"]).ok().path();
+        let found = sandbox.sh(&back, "cat mine || git show refs/worktree/mine:mine").ok();
+        assert!(["mine\n", "more\n"].contains(&found.stdout.as_str()), "{script}");
+        sandbox.git(&back, ["log", "--format=%s", "-1"]).ok().prints("mine\n");
+    }
+}
+
+#[test]
+fn a_slot_that_nobody_writes_to_has_nothing_to_be_kept() {
+    let sandbox = Sandbox::new();
+    let dir = with_tasks(&sandbox, 1, 4);
+    let command = check(&sandbox, &holding(&sandbox, &killing(&sandbox, "t2", "KILL")));
+    sandbox.integrate(&dir, ["-j2", "--check", &command]).fails(137);
+    wait_for_checks(&sandbox);
+    sandbox.integrate(&dir, ["--abort"]).ok().does_not_say("kept");
+    are_idle(&sandbox, &dir);
+    sandbox.integrate(&dir, ["-j2", "--check", &command]).ok().does_not_say("kept");
+    sandbox.git(&dir, ["for-each-ref", "refs/git-parallel/trash"]).ok().prints("");
+}
+
+#[test]
+fn a_slot_that_cannot_be_brought_further_is_done_without() {
+    let sandbox = Sandbox::new();
+    let dir = with_tasks(&sandbox, 1, 8);
+    sandbox.sh(sandbox.path(""), "mkfifo p").ok();
+    // Both places are used at first, and both are wanted again to find out who fails.
+    let fifo = sandbox.path("p");
+    let repository = format!(
+        "read x <{}; git init -q inner && git -C inner commit -q --allow-empty -m mine",
+        fifo.display()
+    );
+    let meet =
+        format!("if mkdir {} 2>/dev/null; then echo >{}; fi", sandbox.path("met").display(), fifo.display());
+    let script = writing(&sandbox, &repository).replace("esac", &format!("*) {meet} ;; esac"));
+    let command = format!("{script}; ! test -f t1");
+    let run = sandbox.integrate(&dir, ["-j2", "--keep-going", "--check", &command]).fails(2);
+    run.says("warning: nothing more is checked in slot 1: repositories inside slot 1 hold work of their own");
+    sandbox.task(&dir, ["list", "--format=%(task) %(state)"]).ok().prints("t1 blocked\n");
+    assert_eq!(subjects(&sandbox, &dir, "main").lines().count(), 3 + 7);
+    // It is for a person to look into.
+    let inner = sandbox.path("repo-worktrees/pool-1/inner");
+    sandbox.git(&inner, ["log", "--format=%s"]).ok().prints("mine\n");
+    assert_eq!(states(&sandbox, &dir), "1 broken\n");
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
+use super::state;
 use crate::desk::Desk;
 use crate::desk::alive::{others_in, processes_in};
 use crate::error::{OrFatal, Result};
@@ -62,15 +63,23 @@ pub fn is_only_checkout(desk: &Desk<'_>, worktree: &Worktree, to: ObjectId) -> R
     Ok(true)
 }
 
-/// Whether a commit that is checked out detached is found without this worktree, too: in a branch, or in the trash.
+/// Whether what is checked out detached, and what references of this worktree's own name, is found without it, too: in
+/// a branch, or in the trash.
 ///
 /// # Errors
 /// If git can't say.
 pub fn is_referred_to(desk: &Desk<'_>, worktree: &Worktree) -> Result<bool> {
-    let Head::Detached(id) = worktree.head else { return Ok(true) };
+    let mut alone = state::private_refs(desk, worktree)?;
+    if let Head::Detached(id) = worktree.head {
+        alone.push(id);
+    }
+    if alone.is_empty() {
+        return Ok(true);
+    }
+    let ids = alone.iter().map(ToString::to_string);
     // Alone, `--all` takes the HEAD of each worktree, and so this one's.
-    let args = ["rev-list", "-n1", &id.to_string(), "--not", "--single-worktree", "--all"];
-    Ok(desk.repo.at_home().cmd(args).poll().run()?.is_empty())
+    let list = desk.repo.at_home().cmd(["rev-list", "-n1"]).args(ids);
+    Ok(list.args(["--not", "--single-worktree", "--all"]).poll().run()?.is_empty())
 }
 
 /// Whether a file is the first part of a blob: it was not written to its end.

@@ -11,6 +11,9 @@ pub const SLOTS: usize = 4;
 /// The highest number that one may have: where something is in the way, it gets the next.
 pub const LAST_SLOT: usize = 2 * SLOTS;
 
+/// What merged results are checked with: nothing, for one task, and what leaves something behind.
+const CHECKS: [&str; 3] = ["true", "test $GIT_TASK != red", "echo left >left-$GIT_TASK"];
+
 /// One command, with the names that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -63,6 +66,11 @@ pub enum Act {
     },
     /// The same in a slot that this worker holds.
     WorkInMine {
+        commit: bool,
+    },
+    /// The same in a slot, whoever has it.
+    Intrude {
+        slot: usize,
         commit: bool,
     },
 }
@@ -144,7 +152,9 @@ pub fn choose(random: &mut Random, serial: &str) -> Chosen {
             let how = random.pick(&["--on-conflict=stop", "--on-conflict=skip", "--keep-going"]);
             let names = if random.chance(30) { vec![task] } else { Vec::new() };
             let named: &[&str] = if names.is_empty() { &[] } else { &[&t] };
-            (Act::Integrate { names, keep }, [&["integrate", "--porcelain", how][..], named].concat())
+            let checks: &[&str] =
+                if random.chance(40) { &["-j3", "--check", random.pick(&CHECKS)] } else { &[] };
+            (Act::Integrate { names, keep }, [&["integrate", "--porcelain", how][..], checks, named].concat())
         }
         81..83 => {
             let how = random.pick(&["--abort", "--skip", "--continue"]);
@@ -152,9 +162,13 @@ pub fn choose(random: &mut Random, serial: &str) -> Chosen {
         }
         83..84 => (Act::Status, vec!["integrate", "--status"]),
         84..85 => (Act::Undo, vec!["integrate", "--undo"]),
-        85..99 => {
+        85..98 => {
             let (commit, shared) = (random.chance(80), random.chance(15));
             (Act::Work { task, commit, shared }, Vec::new())
+        }
+        98 => {
+            let (slot, commit) = (1 + random.below(SLOTS), random.chance(50));
+            (Act::Intrude { slot, commit }, Vec::new())
         }
         _ => (Act::WorkInMine { commit: random.chance(50) }, Vec::new()),
     };

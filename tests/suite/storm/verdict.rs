@@ -27,6 +27,9 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
     if run.stderr.contains("panicked") || run.stderr.contains("warning: could not") {
         history.unexplained.push(said.clone());
     }
+    for slot in run.stderr.lines().filter_map(not_given_back) {
+        history.leaves(slot, span.begin);
+    }
     for name in run.stdout.lines().chain(run.stderr.lines()).filter_map(cut_off) {
         history.cut_off(name, span, &said);
     }
@@ -47,6 +50,11 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
         (1 | 128, [_, ..]) => errors.iter().for_each(|error| refused(history, ended, error, &said)),
         _ => history.unexplained.push(said),
     }
+}
+
+/// The slot that a line says was lent to checks and is for whoever sees it next.
+fn not_given_back(line: &str) -> Option<&str> {
+    line.strip_prefix("warning: slot ")?.split_once(" is not given back yet").map(|(slot, _)| slot)
 }
 
 /// The task or slot that a line says a command was cut off of.

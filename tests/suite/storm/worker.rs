@@ -111,6 +111,13 @@ impl<'a> Worker<'a> {
                 }
                 return;
             }
+            (Act::Intrude { slot, commit }, _) => {
+                let path = ground.sandbox.path(format!("repo-worktrees/pool-{slot}"));
+                if path.is_dir() {
+                    self.work(&path, &serial, *commit, false);
+                }
+                return;
+            }
             (Act::WorkInMine { commit }, Some((_, path))) => return self.work(path, &serial, *commit, false),
             (_, Some(((slot, lease), _))) => {
                 args.extend([slot.clone(), "--lease".to_owned(), lease.clone()]);

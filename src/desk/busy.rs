@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{Desk, alive};
 use crate::error::{Failure, Result};
 use crate::git::process::{retry, retry_while};
+use crate::git::worktree::Worktree;
 use crate::store::record::Record;
 
 /// `what`, such as "task 'x'", is another process's for now, which has this intent.
@@ -27,6 +28,16 @@ impl Desk<'_> {
     pub fn worktree(&self, args: &[&str], path: &Path) -> Result<()> {
         let run = || self.repo.at_home().cmd(["worktree"]).args(args).arg(path).run().map(drop);
         retry(self.settings.lock_timeout, run)
+    }
+
+    /// Has git write the `.git` of a worktree again, which [leads nowhere](Worktree::is_unlinked).
+    ///
+    /// # Errors
+    /// In git's words.
+    pub fn relink(&self, worktree: &Worktree) -> Result<()> {
+        let output = self.repo.at_home().cmd(["worktree", "repair"]).output()?;
+        // It fails also where it could not do it for another one.
+        if worktree.is_unlinked() { Err(output.into_failure()) } else { Ok(()) }
     }
 
     /// Does `work`, and again while [another process is in the way](Failure::passing), for `task.lockTimeout` at

@@ -83,6 +83,13 @@ impl Worktree {
         written("commondir") && written("HEAD") && !self.missing
     }
 
+    /// Its files are there, but their `.git` leads nowhere, as when the repository was moved: git can't be used there.
+    pub fn is_unlinked(&self) -> bool {
+        let dot_git = self.path.join(".git");
+        let is_file = || std::fs::symlink_metadata(&dot_git).is_ok_and(|meta| meta.is_file());
+        !self.missing && is_file() && matches!(leads_to(&dot_git), Ok(None))
+    }
+
     /// Notes that this worktree belongs to `task`.
     ///
     /// # Errors

@@ -51,6 +51,9 @@ impl<'a> Workshop<'a> {
             Some(worktree) => worktree,
             None => make(desk, place, commit)?,
         };
+        if worktree.is_unlinked() {
+            desk.relink(&worktree)?;
+        }
         let shop =
             Workshop { repo: desk.repo, path: worktree.path, git_dir: worktree.git_dir, is_lent: false };
         shop.remove_locks()?;

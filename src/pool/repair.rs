@@ -145,6 +145,12 @@ fn out_of_place(
             break;
         }
     }
+    if let Some(worktree) = known.filter(|w| w.is_unlinked()) {
+        if !dry_run {
+            desk.relink(worktree)?;
+        }
+        return Ok(Some(format!("slot {name}: '.git' in '{}' leads nowhere", worktree.path.display())));
+    }
     let moved = match known {
         Some(worktree) if !worktree.missing => Some(worktree.path.clone()),
         Some(worktree) => {

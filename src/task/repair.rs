@@ -204,7 +204,16 @@ fn worktree_of(one: &One<'_>) -> Result<Option<String>> {
         }
         return Ok(Some(format!("task '{slug}': the worktree '{shown}' is its, but not marked so")));
     }
-    if !worktree.missing || worktree.is_main {
+    if worktree.is_main {
+        return Ok(None);
+    }
+    if worktree.is_unlinked() {
+        if mend {
+            desk.relink(worktree)?;
+        }
+        return Ok(Some(format!("task '{slug}': '.git' in '{shown}' leads nowhere")));
+    }
+    if !worktree.missing {
         return Ok(None);
     }
     match moved_to(desk, worktree, all)? {

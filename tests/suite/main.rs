@@ -83,5 +83,6 @@ mod sync;
 mod task_moments;
 mod team;
 mod transcript;
+mod unlinked;
 mod usage;
 mod watch;

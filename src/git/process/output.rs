@@ -35,7 +35,13 @@ impl Output {
             Some(signal) => format!("{} was killed by signal {signal}", self.name),
             None => format!("{} failed with exit code {}", self.name, self.code()),
         });
-        Failure::fatal(said)
+        // Everywhere else git names no directory, or the one it was asked for.
+        let is_unlinked = said.starts_with("not a git repository: ") && said.contains("/worktrees/");
+        let failure = Failure::fatal(said);
+        if !is_unlinked {
+            return failure;
+        }
+        failure.hint("taskUnlinked", "If the repository was moved, 'git task repair' tells its worktrees.")
     }
 }
 

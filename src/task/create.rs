@@ -9,17 +9,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 
-use super::half::{self, HalfAdded};
+use super::half::{self, HalfAdded, Made};
 use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
-use super::request::NewTask;
+use super::request::{self, NewTask};
 use super::{Branch, Desk, Task, notes, taken};
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
-use crate::git::worktree;
+use crate::git::worktree::{self, Head, Worktree};
 use crate::interrupt;
 use crate::paths::path_bytes;
 use crate::store::config::ConfigFile;
@@ -74,6 +74,10 @@ pub fn reserve_with(
     }
     for new in &mut tasks {
         seat(&under_way, new)?;
+        // Since it was looked for, somebody may have come to the end who was making something there.
+        if new.seat.is_none() && !new.adopts {
+            request::require_unoccupied(&new.path)?;
+        }
     }
     let state_dir = desk.repo.state_dir();
     let mut reserved = Vec::new();
@@ -103,22 +107,18 @@ impl Reserved {
     ///
     /// # Errors
     /// Why the first one failed.
-    pub fn build(mut self, desk: &Desk<'_>) -> Result<Built> {
+    pub fn build(self, desk: &Desk<'_>) -> Result<Built> {
         for at in 0..self.tasks.len() {
             let (new, intent) = &self.tasks[at];
             desk.observer.note(&format!("Preparing task '{}' ({})", new.task.slug, new.what()));
             let doing = if new.seat.is_some() { "Bringing up" } else { "Checking out" };
             let step = desk.observer.step(&format!("{doing} '{}'", new.path.display()));
-            let mut has_branch = false;
-            let build = || build_one(desk, new, &mut has_branch);
+            let mut made = Made::default();
+            let build = || build_one(desk, new, &mut made);
             let built = intent.during(build).and_then(|()| interrupt::check());
             drop(step);
             if let Err(failure) = built {
-                // A branch that we have not made is somebody else's, wherever it is.
-                for (new, _) in &mut self.tasks[at + usize::from(has_branch)..] {
-                    new.creates_branch = false;
-                }
-                return Err(self.take_back(desk, failure));
+                return Err(self.take_back(desk, failure, Some((at, made))));
             }
         }
         Ok(Built(self))
@@ -137,9 +137,17 @@ impl Reserved {
         self.tasks.into_iter().try_for_each(|(_, intent)| intent.done())
     }
 
-    fn take_back(self, desk: &Desk<'_>, why: Failure) -> Failure {
-        for (new, intent) in self.tasks {
-            let undone = intent.during(|| half::undo_add(desk, new.task.slug.as_str(), &new.intent_view()));
+    /// All of them were made, or those before one of which this much was.
+    fn take_back(self, desk: &Desk<'_>, why: Failure, failed: Option<(usize, Made)>) -> Failure {
+        for (at, (new, intent)) in self.tasks.into_iter().enumerate() {
+            let made = match failed {
+                Some((last, made)) if at == last => made,
+                Some((last, _)) if at > last => Made::default(),
+                _ => Made { branch: true, place: true },
+            };
+            // What we have not made is somebody else's.
+            let half = new.half(made);
+            let undone = intent.during(|| half::undo_add(desk, new.task.slug.as_str(), &half));
             match undone.and_then(|done| if done { intent.done() } else { Ok(()) }) {
                 Ok(()) => {}
                 Err(failure) => desk.observer.warn(&format!(
@@ -163,10 +171,11 @@ impl NewTask {
         }
     }
 
-    fn intent_view(&self) -> HalfAdded {
+    fn half(&self, made: Made) -> HalfAdded {
         HalfAdded {
             branch: self.task.branch_ref(),
-            created_at: self.creates_branch.then_some(self.start),
+            created_at: (self.creates_branch && made.branch).then_some(self.start),
+            elsewhere: !made.place,
             snapshot: None,
             path: self.path.clone(),
             adopts: self.adopts,
@@ -180,14 +189,20 @@ impl NewTask {
     }
 }
 
-/// `has_branch` says afterwards whether its branch was made.
-fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()> {
+/// `made` says afterwards what was made.
+fn build_one(desk: &Desk<'_>, new: &NewTask, made: &mut Made) -> Result<()> {
     let slug = &new.task.slug;
     if let (true, Some(full)) = (new.creates_branch, new.task.branch_ref()) {
         let from = new.task.base.as_deref().unwrap_or("HEAD");
         taken::make_branch(desk, &full, new.start, &format!("branch: Created from {from}"))?;
-        *has_branch = true;
+        made.branch = true;
     }
+    made.at(&new.path, || make_place(desk, new))?;
+    notes::create(desk, &new.path, slug, new.task.title.as_deref(), new.goal.as_deref())
+}
+
+fn make_place(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
+    let slug = &new.task.slug;
     if let Some(seat) = &new.seat {
         occupy::sit(desk, seat, slug, new.task.branch_ref().as_deref(), new.start)?;
         if new.lock {
@@ -207,7 +222,7 @@ fn build_one(desk: &Desk<'_>, new: &NewTask, has_branch: &mut bool) -> Result<()
         checked_out.map_err(|failure| taken::unless_renamed(desk, &new.task, failure))?;
         worktree::mark(&git_dir, slug.as_str())?;
     }
-    notes::create(desk, &new.path, slug, new.task.title.as_deref(), new.goal.as_deref())
+    Ok(())
 }
 
 fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
@@ -230,16 +245,28 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
             show(desk, &output);
             return Ok(());
         }
-        // git removes what it made when the checkout fails, but keeps all of it when only a hook fails.
-        let complete =
-            desk.repo.worktrees()?.iter().any(|w| w.path == new.path && w.git_dir.join("index").exists());
-        if complete && !interrupt::requested() {
+        if is_complete(desk, new, &output)? && !interrupt::requested() {
             show(desk, &output);
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", new.path.display()));
             return Ok(());
         }
         Err(output.into_failure())
     })
+}
+
+/// git removes what it made when the checkout fails, but keeps all of it when only a hook fails. What was there before is
+/// somebody else's.
+fn is_complete(desk: &Desk<'_>, new: &NewTask, output: &Output) -> Result<bool> {
+    let refused = [b"fatal: '", path_bytes(&new.path), b"' already exists"].concat();
+    if output.stderr.lines().any(|line| line == refused) {
+        return Ok(false);
+    }
+    let head = match new.task.branch_ref() {
+        Some(full) => Head::Branch(full),
+        None => Head::Detached(new.start),
+    };
+    let is_it = |w: &Worktree| w.path == new.path && w.head == head && w.task.is_none();
+    Ok(desk.repo.worktrees()?.iter().any(|w| is_it(w) && w.git_dir.join("index").exists()))
 }
 
 /// What hooks and filters had to say, without which nobody would know why they failed.
@@ -300,7 +327,7 @@ impl Built {
             desk.edit(&held, |file| self.0.tasks.iter().try_for_each(|(new, _)| record(file, new)))
         });
         if let Err(failure) = written {
-            return Err(self.0.take_back(desk, failure));
+            return Err(self.0.take_back(desk, failure, None));
         }
         let created = self.0.tasks.into_iter();
         let created = created.map(|(new, intent)| Created {

@@ -12,7 +12,7 @@ use crate::error::{OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Head, Worktree};
 use crate::store::trash;
 
 /// What an `add` was about to make.
@@ -32,6 +32,32 @@ pub struct HalfAdded {
     pub clone: bool,
     /// The slot of the pool that it went into.
     pub seat: Option<HalfSeated>,
+    /// What is at its place is somebody else's: nothing was made there.
+    pub elsewhere: bool,
+}
+
+/// What was made before something failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Made {
+    /// The branch.
+    pub branch: bool,
+    /// Something at its place: a worktree, a clone, or the beginning of one.
+    pub place: bool,
+}
+
+impl Made {
+    /// Makes something at its place, and remembers if somebody else was quicker there.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub fn at<T>(&mut self, path: &Path, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.place = true;
+        make().inspect_err(|failure| {
+            let said = failure.message();
+            self.place =
+                !(said.contains(&format!("'{}'", path.display())) && said.contains("already exists"));
+        })
+    }
 }
 
 /// Removes what an `add` made. What someone has put there meanwhile is kept. False if somebody is at work in
@@ -41,6 +67,9 @@ pub struct HalfAdded {
 /// If git or the file system refuses.
 pub fn undo_add(desk: &Desk<'_>, name: &str, half: &HalfAdded) -> Result<bool> {
     let slug = Slug::try_from(name)?;
+    if half.elsewhere {
+        return undo_branch(desk, half).map(|()| true);
+    }
     if let Some(seat) = &half.seat {
         let risen = occupy::rise(desk, &slug, &half.path, seat)?;
         if risen {
@@ -97,9 +126,15 @@ fn remove_untouched_note(path: &Path, slug: &Slug) -> Result<()> {
 
 fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
-    let ours = worktrees.iter().find(|w| {
-        w.path == half.path && !w.is_main && w.task.as_deref().is_none_or(|task| task == slug.as_str())
-    });
+    // One that somebody made there has no mark either; but ours has the task's branch, if git came so far.
+    let may_be_ours = |w: &Worktree| match (&w.task, &half.branch) {
+        (Some(task), _) => task == slug.as_str(),
+        (None, Some(branch)) if half.snapshot.is_none() => {
+            !w.is_readable() || w.head == Head::Branch(branch.clone())
+        }
+        _ => true,
+    };
+    let ours = worktrees.iter().find(|w| w.path == half.path && !w.is_main && may_be_ours(w));
     match ours {
         Some(worktree) => {
             if !worktree.is_readable() {

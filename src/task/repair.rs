@@ -10,11 +10,10 @@ use gix::ObjectId;
 use gix::bstr::ByteSlice;
 
 use super::record::Tasks;
-use super::{Branch, Desk, Slug, State, Task, notes, place, settle};
+use super::{Branch, Desk, Slug, State, Task, notes, place, settle, taken};
 use crate::desk::half;
 use crate::error::{OrFatal, Result};
 use crate::git::process::Git;
-use crate::git::refs::Old;
 use crate::git::worktree::{Head, Worktree};
 use crate::git::{moved, parse_id, worktree};
 use crate::paths::{inside, is_there, read_if_there};
@@ -283,8 +282,12 @@ fn deleted(one: &One<'_>, full: &str, last: Option<ObjectId>) -> Result<Option<S
     match last.filter(|id| repo.gix().has_object(id)) {
         Some(id) => {
             if one.mend {
-                let change = [(full.to_owned(), Some(id), Old::Absent)];
-                repo.update_refs("git task repair: branch was deleted", &change)?;
+                let made = taken::make_branch(one.desk, full, id, "git task repair: branch was deleted");
+                if made.is_err() && repo.find_ref(full)?.is_some() {
+                    // A foreign hand has brought it back.
+                    return Ok(None);
+                }
+                made?;
             }
             Ok(Some(format!("{what}; it was at {}", id.to_hex_with_len(12))))
         }

@@ -270,6 +270,14 @@ fn require_free(path: &Path, before: &[NewTask]) -> Result<()> {
     if before.iter().any(|n| n.path == path) {
         return Err(Failure::fatal(format!("'{}' is named twice", path.display())));
     }
+    require_unoccupied(path)
+}
+
+/// That a worktree can be made there.
+///
+/// # Errors
+/// If something is there.
+pub fn require_unoccupied(path: &Path) -> Result<()> {
     // As `git worktree add`: an empty directory may be used.
     let occupied = match fs::symlink_metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
-use super::half::{HalfAdded, undo_add, undo_branch};
+use super::half::{HalfAdded, Made, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
 use super::{Desk, Slug, State, Task, blocked, create, keep, notes, place, taken};
@@ -79,8 +79,8 @@ pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
     let intent = Intent::write(&desk.repo.state_dir(), &held, slug.as_str(), &record)?;
     drop(held);
     let step = desk.observer.step(&format!("Restoring task '{slug}'"));
-    let mut has_branch = false;
-    let build = || build(desk, &plan, parked.as_deref(), &mut has_branch);
+    let mut made = Made::default();
+    let build = || build(desk, &plan, parked.as_deref(), &mut made);
     let built = intent.during(build).and_then(|()| commit(desk, &plan));
     drop(step);
     match built {
@@ -98,13 +98,13 @@ pub fn restore(desk: &Desk<'_>, name: &str, setup: bool) -> Result<Restored> {
             Ok(Restored { task, path, setup })
         }
         Err(failure) => {
-            let was_there = plan.creates.is_none() || has_branch;
+            let was_there = plan.creates.is_none() || made.branch;
             let failure = match was_there && plan.task.clone.is_none() {
                 true => taken::unless_renamed(desk, &plan.task, failure),
                 false => failure,
             };
-            // A branch that we have not made is somebody else's, wherever it is.
-            let half = HalfAdded { created_at: plan.creates.filter(|_| has_branch), ..half(&plan) };
+            // What we have not made is somebody else's.
+            let half = half(&plan, made);
             intent.during(|| take_back(desk, slug.as_str(), &half, parked.as_deref()))?;
             intent.done()?;
             Err(failure)
@@ -193,15 +193,16 @@ fn free_path(desk: &Desk<'_>, task: &Task, contents: &Contents) -> Result<PathBu
         .hint("taskPath", "Move it away first."))
 }
 
-/// `has_branch` says afterwards whether its branch was made.
-fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, has_branch: &mut bool) -> Result<()> {
+/// `made` says afterwards what was made.
+fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, made: &mut Made) -> Result<()> {
     let (task, path, meta) = (&plan.task, &plan.path, &plan.contents.meta);
     if let (Some(full), Some(tip)) = (task.branch_ref(), plan.creates) {
         taken::make_branch(desk, &full, tip, "git task restore")?;
-        *has_branch = true;
+        made.branch = true;
     }
     let head = meta.text("head");
     if let Some(aside) = parked {
+        made.place = true;
         return keep::unpark(desk, &task.slug, aside, path, head.as_deref(), meta.get("locked").is_some());
     }
     if let Some(parent) = path.parent() {
@@ -209,10 +210,10 @@ fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, has_branch: &mut b
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     let git_dir = if task.clone.is_some() {
-        build_clone(desk, plan)?;
+        made.at(path, || build_clone(desk, plan))?;
         path.join(".git")
     } else {
-        build_worktree(desk, plan, head.as_deref())?;
+        made.at(path, || build_worktree(desk, plan, head.as_deref()))?;
         let git_dir = desk.repo.worktree_git_dir(path)?;
         worktree::mark(&git_dir, task.slug.as_str())?;
         git_dir
@@ -326,10 +327,11 @@ fn commit(desk: &Desk<'_>, plan: &Plan) -> Result<()> {
     })
 }
 
-fn half(plan: &Plan) -> HalfAdded {
+fn half(plan: &Plan, made: Made) -> HalfAdded {
     HalfAdded {
         branch: plan.task.branch_ref(),
-        created_at: plan.creates,
+        created_at: plan.creates.filter(|_| made.branch),
+        elsewhere: !made.place,
         snapshot: Some(plan.entry.commit),
         path: plan.path.clone(),
         adopts: false,
@@ -344,7 +346,7 @@ fn take_back(desk: &Desk<'_>, name: &str, half: &HalfAdded, parked: Option<&Path
         keep::park_again(desk, &Slug::try_from(name)?, &half.path, aside)?;
         return undo_branch(desk, half);
     }
-    if half.clone && half.path.join(".git").exists() {
+    if half.clone && !half.elsewhere && half.path.join(".git").exists() {
         fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))?;
     }
     undo_add(desk, name, half).map(drop)
@@ -364,6 +366,7 @@ pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
         adopts: false,
         clone: record.text("clone").as_deref() == Some("true"),
         seat: None,
+        elsewhere: false,
     };
     let tasks = Tasks::read(desk.repo)?;
     if tasks.find(&intent.name).is_some_and(|t| t.state.is_live()) {

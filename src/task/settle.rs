@@ -91,6 +91,7 @@ fn settle_add(desk: &Desk<'_>, intent: &Found) -> Result<bool> {
         adopts: record.text("adopts").as_deref() == Some("true"),
         clone: record.text("clone").as_deref() == Some("true"),
         seat: half_seated(intent)?,
+        elsewhere: false,
     };
     let held = desk.lock()?;
     let tasks = Tasks::read(desk.repo)?;

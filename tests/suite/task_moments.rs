@@ -176,3 +176,58 @@ fn a_task_and_a_slot_that_are_made_at_once_get_a_place_each() {
     sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_directory_that_somebody_else_has_filled_meanwhile_is_not_taken_over() {
+    let refused = |sandbox: &Sandbox, dir: &std::path::Path, line: &str| {
+        let place = sandbox.path("repo-worktrees/x");
+        let run = ours(sandbox, dir, line).fails(128);
+        run.says(&format!("fatal: '{}' already exists\n", place.display())).does_not_say("hook");
+        let there = sandbox.git(&place, ["rev-parse", "--abbrev-ref", "HEAD"]).ok();
+        assert!(!there.line().starts_with('x'), "{there}");
+        sandbox.git(dir, ["rev-parse", "-q", "--verify", "refs/heads/x"]).fails(1);
+        sandbox.task(dir, ["repair", "-n"]).ok().prints("");
+        place
+    };
+    for line in ["git-task add x", "git-task add x --track main"] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        sandbox.before_git(&runs("worktree add"), "\"$git\" worktree add -q --detach ../repo-worktrees/x");
+        let place = refused(&sandbox, &dir, line);
+        sandbox.task(&dir, ["list", "--all"]).ok().prints("");
+        sandbox.git(&dir, ["worktree", "remove", place.to_str().unwrap()]).ok();
+    }
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    for options in [&["--no-pool"][..], &["--clone"]] {
+        sandbox.task(&dir, ["add", "--reuse", "x"].iter().chain(options)).ok();
+        sandbox.task(&dir, ["rm", "x"]).ok();
+        std::fs::remove_dir_all(sandbox.root().join("tmp/once")).unwrap_or_default();
+        let (what, make) = match options {
+            ["--clone"] => ("clone ", "\"$git\" clone -q . ../repo-worktrees/x"),
+            _ => ("worktree add", "\"$git\" worktree add -q --detach ../repo-worktrees/x"),
+        };
+        sandbox.before_git(&format!("case \"$*\" in *'{what}'*) ;; *) false ;; esac"), make);
+        let run = ours(&sandbox, &dir, "git-task restore x").fails(128);
+        let place = sandbox.path("repo-worktrees/x");
+        run.says(&format!("'{}' already exists", place.display()));
+        sandbox.git(&place, ["status", "--porcelain"]).ok().prints("");
+        sandbox.git(&dir, ["rev-parse", "-q", "--verify", "refs/heads/x"]).fails(1);
+        sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+        std::fs::remove_dir_all(&place).unwrap();
+        sandbox.git(&dir, ["worktree", "prune"]).ok();
+    }
+}
+
+#[test]
+fn a_branch_that_somebody_brings_back_first_needs_no_mending() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "x", "1\n", "Work");
+    sandbox.git(&dir, ["branch", "-m", "x", "elsewhere"]).ok();
+    sandbox.git(&path, ["checkout", "-q", "--detach"]).ok();
+    sandbox.before_git(&runs("update-ref"), "\"$git\" branch -m elsewhere x");
+    ours(&sandbox, &dir, "git-task repair").ok().prints("");
+    sandbox.git(&dir, ["log", "-1", "--format=%s", "x"]).ok().prints("Work\n");
+}

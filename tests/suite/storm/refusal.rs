@@ -75,6 +75,8 @@ const TABLE: &[(&str, Why)] = &[
     ("is already locked", StateOr(Need::Locked(true))),
     ("is not locked", StateOr(Need::Locked(false))),
     ("has a worktree already", StateOr(Need::Place(true))),
+    // A process that writes there, whoever has the slot.
+    (" is in it", Work),
     ("stays: it is claimed", Held),
     ("stays: it is preparing", Meanwhile),
     ("has no running session", State(Need::Running(false))),

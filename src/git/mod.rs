@@ -2,7 +2,6 @@
 //! submodules behind it.
 
 pub mod changes;
-pub mod clean_merge;
 pub mod compose;
 pub mod diff;
 pub mod forecast;
@@ -10,6 +9,7 @@ pub mod forks;
 pub mod graph;
 pub mod index_header;
 pub mod landed;
+pub mod merge_beside;
 pub mod moved;
 pub mod process;
 pub mod refs;
@@ -18,6 +18,7 @@ pub mod scratch;
 pub mod snapshot;
 pub mod status;
 mod steady;
+pub mod stopped_merge;
 pub mod submodules;
 pub mod switch;
 #[cfg(test)]

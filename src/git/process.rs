@@ -12,6 +12,7 @@
 mod at;
 mod contention;
 mod group;
+mod index_lock;
 mod kept;
 mod output;
 mod reader;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use at::Git;
 pub use contention::{is_contention, retry, retry_while};
+pub use index_lock::IndexLock;
 pub use kept::{keeping_open, last as kept_open};
 pub use output::{Output, code_of};
 

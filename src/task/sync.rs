@@ -10,9 +10,10 @@ use super::record::Tasks;
 use super::{Desk, Task, place};
 use crate::config::Sync;
 use crate::error::{Failure, Result};
-use crate::git::clean_merge::clean_merge;
-use crate::git::process::{Git, Output};
+use crate::git::merge_beside::{Merged, merge_beside};
+use crate::git::process::{Git, Output, retry};
 use crate::git::status::{StatusEntry, Untracked, status_entries};
+use crate::git::stopped_merge::{self, Stopped};
 use crate::git::worktree::{Head, Worktree};
 use crate::git::written;
 use crate::text::{escape_controls, shortened};
@@ -66,7 +67,9 @@ pub fn sync(
         return Ok(Outcome::UpToDate);
     }
     match how {
-        Sync::Merge => missing.iter().try_for_each(|(name, tip)| merge(&git, task, name, *tip, &path))?,
+        Sync::Merge => {
+            missing.iter().try_for_each(|(name, tip)| merge(desk, &git, task, name, *tip, &path))?
+        }
         Sync::Rebase => rebase(&git, task, &missing, &path)?,
     }
     let head = current(&git)?;
@@ -142,22 +145,39 @@ fn contains(git: &Git, ancestor: ObjectId, head: ObjectId) -> Result<bool> {
 /// How often a merge is made again because somebody committed meanwhile.
 const ATTEMPTS: usize = 5;
 
-fn merge(git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
+fn merge(desk: &Desk<'_>, git: &Git, task: &Task, name: &str, tip: ObjectId, path: &Path) -> Result<()> {
     let own = task.own_branch().unwrap_or("HEAD");
     let message = format!("Merge branch '{name}' into {own}");
     let mut more = 1..ATTEMPTS;
     loop {
         let head = current(git)?;
         // Moving forwards git looks before it writes.
-        let forwards = if contains(git, head, tip)? {
-            Some(tip)
+        let merged = if contains(git, head, tip)? {
+            Merged::Clean(tip)
         } else {
             require_room(git, task, tip)?;
-            clean_merge(git, path, head, tip, &message)?
+            merge_beside(git, path, head, tip, &message)?
         };
-        let Some(to) = forwards else {
-            let args = ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
-            return settle(start_merge(git, own, &args, tip, tip)?, task, path, "merge");
+        let to = match merged {
+            Merged::Clean(to) => to,
+            Merged::Conflicts(conflicts) => {
+                let stopped = Stopped { ours: head, theirs: tip, message: &message, conflicts: &conflicts };
+                let git_dir = git.cmd(["rev-parse", "--absolute-git-dir"]).poll().path()?;
+                let leave = || stopped_merge::leave(desk.repo, git, &git_dir, &stopped);
+                let Err(failure) = retry(desk.settings.lock_timeout, leave) else {
+                    return Err(stopped_at(task, path, "merge")?);
+                };
+                if current(git)? == head || more.next().is_none() {
+                    require_room(git, task, tip)?;
+                    return Err(not_done(task, failure));
+                }
+                continue;
+            }
+            Merged::Other => {
+                let args =
+                    ["merge", "--quiet", "--no-edit", "--ff", "--commit", "--no-squash", "-m", &message];
+                return settle(start_merge(git, own, &args, tip, tip)?, task, path, "merge");
+            }
         };
         let go = || start_merge(git, own, &["merge", "--quiet", "--ff-only", "--no-squash"], to, tip);
         let mut output = go()?;
@@ -180,8 +200,11 @@ fn require_at(git: &Git, task: &Task, to: ObjectId) -> Result<()> {
     if contains(git, to, head)? {
         return Ok(());
     }
-    Err(Failure::fatal(format!("commit {to} was not merged: git could not read it"))
-        .context(format!("task '{}' could not be brought up to date", task.slug)))
+    Err(not_done(task, Failure::fatal(format!("commit {to} was not merged: git could not read it"))))
+}
+
+fn not_done(task: &Task, why: Failure) -> Failure {
+    why.context(format!("task '{}' could not be brought up to date", task.slug))
 }
 
 /// Starts `git merge` of a commit, called by that of which it brings the work, whatever is configured for the branch.
@@ -212,7 +235,7 @@ fn take_over(git: &Git, path: &Path, head: ObjectId, tip: ObjectId) -> bool {
 }
 
 /// What uncommitted changes are in the way of is not begun, and named in one go. For a merge that git has to make in
-/// the worktree there is more to it, see [`clean_merge`].
+/// the worktree there is more to it, see [`merge_beside`].
 fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
     let entries = status_entries(git, Untracked::All, false)?;
     if entries.is_empty() {
@@ -232,8 +255,8 @@ fn require_room(git: &Git, task: &Task, tip: ObjectId) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    Err(Failure::fatal(format!("your local changes to {} would be overwritten by merge", shortened(&names)))
-        .context(format!("task '{}' could not be brought up to date", task.slug)))
+    let message = format!("your local changes to {} would be overwritten by merge", shortened(&names));
+    Err(not_done(task, Failure::fatal(message)))
 }
 
 fn rebase(git: &Git, task: &Task, missing: &[(String, ObjectId)], path: &Path) -> Result<()> {
@@ -260,10 +283,13 @@ fn settle(output: Output, task: &Task, path: &Path, what: &str) -> Result<()> {
     }
     let git_dir = Git::at(path).cmd(["rev-parse", "--absolute-git-dir"]).poll().path()?;
     if crate::git::worktree::operation_in(&git_dir).is_none() {
-        return Err(output
-            .into_failure()
-            .context(format!("task '{}' could not be brought up to date", task.slug)));
+        return Err(not_done(task, output.into_failure()));
     }
+    Err(stopped_at(task, path, what)?)
+}
+
+/// It waits for a person, in the task's worktree.
+fn stopped_at(task: &Task, path: &Path, what: &str) -> Result<Failure> {
     let conflicts = match unmerged(path)? {
         paths if paths.is_empty() => String::new(),
         paths => format!(" with conflicts in {paths}"),
@@ -273,7 +299,7 @@ fn settle(output: Output, task: &Task, path: &Path, what: &str) -> Result<()> {
         task.slug,
         path.display()
     );
-    Err(Failure::negative(message).hint(
+    Ok(Failure::negative(message).hint(
         "taskConflict",
         format!("Resolve it there and go on with 'git {what} --continue', or take it back with 'git {what} --abort'."),
     ))

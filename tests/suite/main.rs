@@ -80,6 +80,7 @@ mod state;
 mod storm;
 mod sweep;
 mod sync;
+mod sync_conflicts;
 mod task_moments;
 mod team;
 mod transcript;

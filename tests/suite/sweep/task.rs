@@ -6,7 +6,7 @@ use super::{Case, sweeps};
 use crate::support::*;
 
 sweeps! {
-    add add_from_a_plan ready block reopen note sync rm_of_what_is_elsewhere_too rm_of_uncommitted_work restore prune
+    add add_from_a_plan ready block reopen note sync sync_that_conflicts rm_of_what_is_elsewhere_too rm_of_uncommitted_work restore prune
     r#move rename lock unlock repair
 }
 
@@ -135,16 +135,37 @@ fn sync() -> Case {
         dir
     };
     Case {
-        // It is git's own merge in the user's own worktree. One that was cut off is taken back as git says it.
-        again: |sandbox, dir, case| {
-            let path = sandbox.task(dir, ["path", "x"]).ok().path();
-            sandbox.sh(&path, "git merge --abort 2>/dev/null || git reset -q --hard; git clean -fdq").ok();
-            super::the_same(sandbox, dir, case);
-        },
+        again: take_back_and_sync,
         ..Case::new(prepare, &["git-task", "sync", "x"], |sandbox, dir| {
             let path = sandbox.task(dir, ["path", "x"]).ok().path();
             sandbox.git(&path, ["merge-base", "--is-ancestor", "main", "x"]).ok();
             sandbox.git(&path, ["status", "--porcelain"]).ok().prints("");
+        })
+    }
+}
+
+/// It is the user's own worktree. What was cut off there is taken back as git says it.
+fn take_back_and_sync(sandbox: &Sandbox, dir: &Path, case: &Case) {
+    let path = sandbox.task(dir, ["path", "x"]).ok().path();
+    sandbox.sh(&path, "git merge --abort 2>/dev/null || git reset -q --hard; git clean -fdq").ok();
+    super::the_same(sandbox, dir, case);
+}
+
+fn sync_that_conflicts() -> Case {
+    let prepare = |sandbox: &Sandbox| {
+        let dir = with_task(sandbox);
+        sandbox.commit(&dir, "mine", "base\n", "Base");
+        sandbox.commit(&dir, "base", "base\n", "Base");
+        dir
+    };
+    Case {
+        code: 1,
+        again: take_back_and_sync,
+        ..Case::new(prepare, &["git-task", "sync", "x"], |sandbox, dir| {
+            let path = sandbox.task(dir, ["path", "x"]).ok().path();
+            sandbox.git(&path, ["status", "--porcelain"]).ok().prints("A  base\nAA mine\n");
+            let both = [sandbox.commit_id(&path, "MERGE_HEAD"), sandbox.commit_id(dir, "main")];
+            assert_eq!(both[0], both[1]);
         })
     }
 }

@@ -7,10 +7,11 @@ use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
 use super::record::Tasks;
-use super::{Desk, Slug, Task, notes, place};
-use crate::desk::{clean, mark};
+use super::{Branch, Desk, Slug, Task, notes, place};
+use crate::desk::{clean, mark, slot};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::Git;
+use crate::git::refs::short_name;
 use crate::git::snapshot::Look;
 use crate::git::worktree::{self, Head, Worktree};
 use crate::store::record::Record;
@@ -151,8 +152,14 @@ pub fn keep_what_is_left(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree) -> R
     let task = match tasks.find(slug.as_str()) {
         Some(task) => task.clone(),
         None => {
-            let name = worktree.branch().unwrap_or_default();
-            Task::new(slug.clone(), super::Branch::Own(crate::git::refs::short_name(&name).to_owned()))
+            // On no branch it is the base that it follows.
+            let short = |full: &str| short_name(full).to_owned();
+            let follows = || slot::base(desk).ok().and_then(|base| base.branch).map(|full| short(&full));
+            let branch = match worktree.branch() {
+                Some(full) => Branch::Own(short(&full)),
+                None => Branch::Track(follows().unwrap_or_else(|| "HEAD".to_owned())),
+            };
+            Task::new(slug.clone(), branch)
         }
     };
     let (mut kept, mut note) = (Vec::new(), None);

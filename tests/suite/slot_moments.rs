@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::meanwhile::ours;
 use crate::pool::{claim, with_pool};
 use crate::support::*;
 
@@ -127,4 +128,21 @@ fn what_is_committed_after_it_was_cut_off_is_not_left_behind() {
         assert!(log.lines().any(|subject| subject == "Late"), "{way:?}: {log}");
         assert_sound(&sandbox, &dir);
     }
+}
+
+#[test]
+fn what_is_committed_in_a_slot_that_a_task_is_about_to_have_can_be_restored() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    sandbox.commit(&dir, "new", "new\n", "The slot is to be brought here");
+    let slot = sandbox.path("repo-worktrees/pool-1");
+    let commit = format!(
+        "cd '{}' && env -u GIT_DIR -u GIT_WORK_TREE \"$git\" commit -q --allow-empty -m Mine",
+        slot.display()
+    );
+    sandbox.before_git("case \" $* \" in *' read-tree '*) ;; *) false ;; esac", &commit);
+    ours(&sandbox, &dir, "git-task add x").fails(128).says("moved by another process meanwhile");
+    sandbox.task(&dir, ["repair"]).ok();
+    let back = sandbox.task(&dir, ["restore", "x"]).ok().path();
+    sandbox.git(&back, ["log", "-1", "--format=%s"]).ok().prints("Mine\n");
 }

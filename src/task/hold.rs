@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::{Desk, Slug, Task, settle, taken};
-use crate::error::Result;
+use super::{Desk, Slug, Task, place, settle, taken};
+use crate::error::{Failure, Result};
 use crate::store::record::{Found, Intent, Record, intents};
 
 /// Locks the worktree at `path`.
@@ -12,7 +12,7 @@ use crate::store::record::{Found, Intent, Record, intents};
 /// # Errors
 /// If another process is at the task, or in git's words.
 pub fn lock(desk: &Desk<'_>, task: &Task, path: &Path, reason: Option<&str>) -> Result<()> {
-    alone(desk, task, "lock", || {
+    alone(desk, task, path, "lock", || {
         let args: Vec<&str> =
             ["lock"].into_iter().chain(reason.into_iter().flat_map(|r| ["--reason", r])).collect();
         desk.worktree(&args, path)
@@ -24,7 +24,7 @@ pub fn lock(desk: &Desk<'_>, task: &Task, path: &Path, reason: Option<&str>) -> 
 /// # Errors
 /// As [`lock`].
 pub fn unlock(desk: &Desk<'_>, task: &Task, path: &Path) -> Result<()> {
-    alone(desk, task, "unlock", || desk.worktree(&["unlock"], path))
+    alone(desk, task, path, "unlock", || desk.worktree(&["unlock"], path))
 }
 
 /// Does what takes but a moment and waits for nobody, while nobody takes a task's worktree away or elsewhere. Waits
@@ -44,11 +44,21 @@ pub fn in_place<T>(desk: &Desk<'_>, slug: &Slug, mut work: impl FnMut() -> Resul
     })
 }
 
-fn alone(desk: &Desk<'_>, task: &Task, kind: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn alone(
+    desk: &Desk<'_>,
+    task: &Task,
+    path: &Path,
+    kind: &str,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let dir = desk.repo.state_dir();
     let held = desk.lock()?;
     let name = task.slug.as_str();
     taken::refuse_busy(&intents(&dir, &held)?, name, |_| false)?;
+    // Since we looked, another may have given its slot back, and that is nobody's to lock now.
+    if place::path_of(desk.repo, task, &desk.repo.worktrees()?)?.as_deref() != Some(path) {
+        return Err(Failure::fatal(format!("task '{name}' was changed by another process")).passing());
+    }
     let intent = Intent::write(&dir, &held, name, &Record::new(kind))?;
     drop(held);
     let done = intent.during(work);

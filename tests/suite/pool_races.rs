@@ -122,3 +122,21 @@ fn a_task_that_gets_a_slot_while_it_is_looked_at_is_not_removed() {
     sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_slot_that_is_given_back_is_not_locked_for_who_had_it() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 8);
+    let names: Vec<_> = (0..8).map(|i| format!("x{i}")).collect();
+    names.iter().for_each(|name| drop(claim(&sandbox, &dir, &[name.as_str()])));
+    at_once(16, |i| match i % 2 {
+        0 => sandbox.pool(&dir, ["release", "-f", &names[i / 2]]),
+        _ => sandbox.task(&dir, ["lock", &names[i / 2]]),
+    });
+    let listed = sandbox.pool(&dir, ["list", "--format=%(state) %(worktree)"]).ok().stdout;
+    for path in listed.lines().filter_map(|line| line.strip_prefix("idle ")) {
+        sandbox.git(&dir, ["worktree", "unlock", path]).fails(128).says("is not locked");
+    }
+    sandbox.pool(&dir, ["drain"]);
+    assert_eq!(sandbox.pool(&dir, ["list", "--format=%(state)"]).ok().stdout.matches("idle").count(), 0);
+}

@@ -109,6 +109,7 @@ const TABLE: &[(&str, Why)] = &[
     // It was away when git looked, and back when we did.
     ("has checked nothing out", ForeignNow),
     ("Failed to resolve 'HEAD' as a valid revision", ForeignNow),
+    ("does not have any commits yet", ForeignNow),
     ("Not a valid object name HEAD", ForeignNow),
     ("invalid reference", Foreign),
     ("is checked out in", Foreign),

@@ -78,8 +78,9 @@ pub fn leave(repo: &Repo, git: &Git, git_dir: &Path, stopped: &Stopped<'_>) -> R
     }
     // From here on it is unmerged and can't be committed, whatever becomes of us.
     for (name, _) in &says {
-        let to = git_dir.join(name);
-        let put = fs::rename(scratch.dir().join(name), &to);
+        let (from, to) = (scratch.dir().join(name), git_dir.join(name));
+        // A clone may be on another file system.
+        let put = fs::rename(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
         put.or_fatal(|| format!("could not write '{}'", to.display()))?;
     }
     // For comparisons only.

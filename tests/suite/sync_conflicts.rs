@@ -127,3 +127,16 @@ fn a_commit_in_the_middle_of_it_is_merged_too() {
     let parents = sandbox.git(&path, ["rev-list", "--parents", "-n1", "HEAD"]).ok().stdout;
     assert_eq!(parents.split_whitespace().count(), 3);
 }
+
+#[test]
+fn a_clone_stops_too() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x", "--clone"]).ok().path();
+    sandbox.commit(&path, "README", "ours\n", "Ours");
+    sandbox.commit(&dir, "README", "theirs\n", "Theirs");
+    sandbox.task(&dir, ["sync", "x"]).fails(1).says("the merge of 'x' stopped with conflicts in README");
+    sandbox.git(&path, ["status", "--porcelain"]).ok().prints("UU README\n");
+    sandbox.sh(&path, "echo both >README && git commit -qam Merge").ok();
+    sandbox.task(&dir, ["sync", "x"]).ok().says("up to date");
+}

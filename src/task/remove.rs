@@ -59,6 +59,10 @@ pub struct Removed {
 pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Options) -> Result<Removed> {
     let tasks = Tasks::read(desk.repo)?;
     let task = tasks.require(name)?.clone();
+    if options.landed.is_some() && task.state != State::Integrated {
+        // Somebody has taken it back to work since it landed.
+        return Err(Failure::fatal(format!("it is {}", task.state)));
+    }
     let worktree = place::worktree_of(&task, worktrees);
     let tip = match task.branch_ref() {
         Some(full) => desk.repo.find_ref(&full)?,

@@ -275,3 +275,19 @@ fn who_waits_to_write_a_note_keeps_nobody_waiting() {
     let path = sandbox.task(&dir, ["path", "x"]).ok().path();
     assert!(fs::read_to_string(path.join("notes/x/status.md")).unwrap().contains("it"));
 }
+
+#[test]
+fn a_task_that_is_reopened_before_it_is_tidied_up_stays() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    for name in ["a", "b"] {
+        ready(&sandbox, &dir, name, name, "1\n");
+    }
+    let reopen = format!("env -u GIT_DIR git -C '{}' task reopen b", dir.display());
+    let deletes_a = "case \"$*\" in *update-ref*) tr '\\0' '\\n' <\"$input\" | grep -q '^delete refs/heads/a$' ;; *) false ;; esac";
+    sandbox.before_git(deletes_a, &reopen);
+    let run = ours(&sandbox, &dir, "git-integrate").ok();
+    run.says("warning: kept worktree and branch of 'b': it is open");
+    sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().prints("a integrated\nb open\n");
+    assert!(sandbox.path("repo-worktrees/b").exists());
+}

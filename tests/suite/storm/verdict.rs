@@ -24,7 +24,14 @@ pub fn record(history: &mut History, ended: &Ended<'_>) {
         history.attempt(&object, span, id);
     }
     let said = format!("{run}");
-    if run.stderr.contains("panicked") || run.stderr.contains("warning: could not") {
+    let is_half = |line: &&str| {
+        line.starts_with("warning: could not take back all of '") && refusal::why(line) == Some(Why::Half)
+    };
+    for line in run.stderr.lines().filter(is_half) {
+        left_half(history, ended, refusal::subject(line).unwrap_or("*"), &said);
+    }
+    let is_wrong = |line: &&str| line.contains("panicked") || line.contains("warning: could not");
+    if run.stderr.lines().filter(is_wrong).any(|line| !is_half(&line)) {
         history.unexplained.push(said.clone());
     }
     for slot in run.stderr.lines().filter_map(not_given_back) {

@@ -169,7 +169,8 @@ impl Way<'_> {
         let tasks = self.failing(self.shared.tasks.read(self.desk.repo))?;
         let task = Task { after: self.planned.brings.clone(), ..task.clone() };
         let how = if self.planned.brings.len() > 1 { Sync::Merge } else { self.desk.settings.sync };
-        match sync::sync(self.desk, &task, &tasks, &self.shared.plan.worktrees, how) {
+        let worktrees = &self.shared.plan.worktrees;
+        match self.desk.patiently(|| Ok(()), || sync::sync(self.desk, &task, &tasks, worktrees, how)) {
             Ok(_) => self.put(Event::Synced { task: task.slug.to_string() }),
             Err(_) if self.is_cancelled() => Err(Stop::Cancelled),
             Err(failure) => Err(self.block(failure.message())?),

@@ -187,7 +187,7 @@ fn follow(
     if place::head_of(desk.repo, task, worktrees)? == Some(tip) {
         return Ok(None);
     }
-    match sync(desk, task, tasks, worktrees, Sync::Merge) {
+    match desk.patiently(|| Ok(()), || sync(desk, task, tasks, worktrees, Sync::Merge)) {
         Ok(Outcome::Synced) => report(task.slug.as_str(), Happening::Followed(tip)),
         Ok(Outcome::UpToDate) => {}
         Err(failure) => {

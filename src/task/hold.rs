@@ -51,17 +51,25 @@ fn alone(
     kind: &str,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
+    let intent = take(desk, task, path, kind)?;
+    let done = intent.during(work);
+    intent.done()?;
+    done
+}
+
+/// The intent to do something with a task in its worktree at `path`: nobody else takes that away or elsewhere. One that
+/// is cut off leaves nothing to be done.
+///
+/// # Errors
+/// If another process is at the task, or the worktree is not its any more.
+pub fn take(desk: &Desk<'_>, task: &Task, path: &Path, kind: &str) -> Result<Intent> {
     let dir = desk.repo.state_dir();
     let held = desk.lock()?;
     let name = task.slug.as_str();
     taken::refuse_busy(&intents(&dir, &held)?, name, |_| false)?;
-    // Since we looked, another may have given its slot back, and that is nobody's to lock now.
+    // Since we looked, another may have given its slot back, and that is nobody's now.
     if place::path_of(desk.repo, task, &desk.repo.worktrees()?)?.as_deref() != Some(path) {
         return Err(Failure::fatal(format!("task '{name}' was changed by another process")).passing());
     }
-    let intent = Intent::write(&dir, &held, name, &Record::new(kind))?;
-    drop(held);
-    let done = intent.during(work);
-    intent.done()?;
-    done
+    Intent::write(&dir, &held, name, &Record::new(kind))
 }

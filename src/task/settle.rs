@@ -60,8 +60,8 @@ fn settle_one(desk: &Desk<'_>, intent: Found) -> Result<bool> {
         "restore" => super::restore::settle(desk, &intent).map(|()| true),
         "move" => super::relocate::settle(desk, &intent).map(|()| true),
         "rename" => super::rename::resume(desk, &intent).map(|()| true),
-        // Whoever looks for it finds what was not mended.
-        "repair" | "lock" | "unlock" => Ok(true),
+        // Whoever looks for it finds what was not mended, and git says what is under way.
+        "repair" | "lock" | "unlock" | "sync" => Ok(true),
         // One of a newer version: its own repair knows it.
         _ => Ok(false),
     })?;

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::record::Tasks;
-use super::{Desk, Task, place};
+use super::{Desk, Task, hold, place};
 use crate::config::Sync;
 use crate::error::{Failure, Result};
 use crate::git::merge_beside::{Merged, merge_beside};
@@ -66,17 +66,32 @@ pub fn sync(
     if missing.is_empty() {
         return Ok(Outcome::UpToDate);
     }
-    match how {
-        Sync::Merge => {
-            missing.iter().try_for_each(|(name, tip)| merge(desk, &git, task, name, *tip, &path))?
+    held(desk, task, &path, || {
+        match how {
+            Sync::Merge => {
+                missing.iter().try_for_each(|(name, tip)| merge(desk, &git, task, name, *tip, &path))?;
+            }
+            Sync::Rebase => rebase(&git, task, &missing, &path)?,
         }
-        Sync::Rebase => rebase(&git, task, &missing, &path)?,
-    }
-    let head = current(&git)?;
-    if missing.iter().any(|(_, tip)| *tip == head) || how == Sync::Rebase {
-        move_start(desk, task, missing.last().expect("something is missing").1)?;
-    }
-    Ok(Outcome::Synced)
+        let head = current(&git)?;
+        if missing.iter().any(|(_, tip)| *tip == head) || how == Sync::Rebase {
+            move_start(desk, task, missing.last().expect("something is missing").1)?;
+        }
+        Ok(Outcome::Synced)
+    })
+}
+
+/// Does the work while the worktree stays the task's: what is merged would otherwise come into a slot of nobody's.
+fn held(
+    desk: &Desk<'_>,
+    task: &Task,
+    path: &Path,
+    work: impl FnOnce() -> Result<Outcome>,
+) -> Result<Outcome> {
+    let intent = hold::take(desk, task, path, "sync")?;
+    let done = intent.during(work);
+    intent.done()?;
+    done
 }
 
 /// A branch that was moved along without a commit of its own, or onto another commit, starts there from now
@@ -332,7 +347,10 @@ fn follow(desk: &Desk<'_>, task: &Task, branch: &str, path: &Path) -> Result<Out
     }
     let attempt =
         || git.cmd(["merge", "--quiet", "--ff-only", &tip.to_string()]).leaving_others().run().map(drop);
-    attempt().or_else(|failure| if take_over(&git, path, head, tip) { attempt() } else { Err(failure) })?;
-    require_at(&git, task, tip)?;
-    Ok(Outcome::Synced)
+    held(desk, task, path, || {
+        attempt()
+            .or_else(|failure| if take_over(&git, path, head, tip) { attempt() } else { Err(failure) })?;
+        require_at(&git, task, tip)?;
+        Ok(Outcome::Synced)
+    })
 }

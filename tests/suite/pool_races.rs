@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::meanwhile::ours;
 use crate::pool::{claim, states, with_pool};
 use crate::support::*;
 
@@ -139,4 +140,25 @@ fn a_slot_that_is_given_back_is_not_locked_for_who_had_it() {
     }
     sandbox.pool(&dir, ["drain"]);
     assert_eq!(sandbox.pool(&dir, ["list", "--format=%(state)"]).ok().stdout.matches("idle").count(), 0);
+}
+
+#[test]
+fn a_task_is_not_brought_up_to_date_in_a_slot_that_it_has_no_more() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    let slot = claim(&sandbox, &dir, &["x"]);
+    sandbox.commit(&slot, "x", "1\n", "Work");
+    sandbox.commit(&dir, "main", "1\n", "Main");
+    // It waits until the other is through.
+    sandbox.git(&dir, ["config", "task.lockTimeout", "2"]).ok();
+    let said = sandbox.path("said");
+    let release =
+        format!("env -u GIT_DIR git -C '{}' pool release -f x 2>'{}'", dir.display(), said.display());
+    sandbox.before_git("case \" $* \" in *' merge --quiet --ff-only'*) ;; *) false ;; esac", &release);
+    ours(&sandbox, &dir, "git-task sync x").ok();
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.starts_with("fatal: task 'x' is being changed by another process"), "{said}");
+    sandbox.git(&dir, ["merge-base", "--is-ancestor", "main", "x"]).ok();
+    sandbox.pool(&dir, ["release", "x"]).ok();
+    assert_eq!(states(&sandbox, &dir), "1 idle\n");
 }

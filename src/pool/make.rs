@@ -10,6 +10,7 @@ use gix::ObjectId;
 
 use super::Pool;
 use crate::config::TEAM_FILE;
+use crate::desk::busy::is_at;
 use crate::desk::half::{remove_half_admin, remove_half_worktree};
 use crate::desk::setup::run_one;
 use crate::desk::slot::{SECTION, intent_name};
@@ -79,8 +80,8 @@ pub fn reserve(desk: &Desk<'_>, base: ObjectId, wanted: impl FnOnce(Count) -> us
             continue;
         }
         let path = planned_path(desk, &name)?;
-        // Something of another's is there, or is being made there: the next number.
-        if !is_free(&path) || under_way.iter().any(|i| i.record.path("path").as_ref() == Some(&path)) {
+        // Something of another's is there, or is being made or moved there: the next number.
+        if !is_free(&path) || under_way.iter().any(|i| is_at(i, &path)) {
             if number > 100_000 {
                 return Err(Failure::fatal(format!(
                     "no free directory for a slot: '{}' exists",

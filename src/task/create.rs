@@ -16,6 +16,7 @@ use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
 use super::request::{self, NewTask};
 use super::{Branch, Desk, Task, notes, taken};
+use crate::desk::busy::is_at;
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
@@ -65,8 +66,7 @@ pub fn reserve_with(
             let branch = new.task.own_branch().unwrap_or_default();
             if other.name.to_lowercase() == slug.twin_key()
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
-                || same("path", path_bytes(&new.path))
-                || same("to", path_bytes(&new.path))
+                || is_at(other, &new.path)
             {
                 return Err(taken::by_process(&other.name, &other.record));
             }

@@ -116,6 +116,23 @@ impl Worktree {
 /// Why a worktree is locked while its directory is out of its place.
 const BEING_REMOVED: &str = "being removed by git task rm";
 
+/// Why a worktree is locked from its first moment on that will be a slot: what is at its place may be somebody else's, and
+/// nothing else tells them apart before it is [marked](Worktree::let_go).
+pub const BEING_MADE: &str = "being made by git pool";
+
+/// Whether an administrative directory says that git, for us or not, is making its worktree, or was killed doing so.
+///
+/// # Errors
+/// If it can't be read.
+pub fn is_initializing(git_dir: &Path) -> Result<bool> {
+    is_locked_as(git_dir, &["initializing", BEING_MADE])
+}
+
+fn is_locked_as(git_dir: &Path, reasons: &[&str]) -> Result<bool> {
+    let reason = read_if_there(&git_dir.join("locked"))?;
+    Ok(reason.is_some_and(|text| reasons.iter().any(|reason| text.trim() == reason.as_bytes())))
+}
+
 impl Worktree {
     /// Keeps `git worktree prune`, and with it `git gc`, from taking it for deleted while its directory is
     /// elsewhere. What git has locked for its own reasons stays as it is.
@@ -136,18 +153,24 @@ impl Worktree {
         }
     }
 
-    /// Ends [`Worktree::hold`].
+    /// Whether it is being made by us, or was when we were killed.
+    ///
+    /// # Errors
+    /// If its administrative directory can't be read.
+    pub fn is_being_made(&self) -> Result<bool> {
+        is_locked_as(&self.git_dir, &[BEING_MADE])
+    }
+
+    /// Ends [`Worktree::hold`], and what keeps one [`BEING_MADE`].
     ///
     /// # Errors
     /// If its administrative directory can't be written.
     pub fn let_go(&self) -> Result<()> {
         let path = self.git_dir.join("locked");
-        match std::fs::read(&path) {
-            Ok(text) if text == BEING_REMOVED.as_bytes() => {
-                std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
-            }
-            _ => Ok(()),
+        if !is_locked_as(&self.git_dir, &[BEING_REMOVED, BEING_MADE])? {
+            return Ok(());
         }
+        std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
     }
 }
 
@@ -292,7 +315,7 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         replaced,
         locked: locked
             .map(|reason| reason.trim().to_str_lossy().into_owned())
-            .filter(|reason| reason != BEING_REMOVED),
+            .filter(|reason| ![BEING_REMOVED, BEING_MADE].contains(&reason.as_str())),
         is_main: false,
         task: read_if_there(&git_dir.join(TASK_MARK))?
             .map(|t| t.trim().to_str_lossy().into_owned())

@@ -18,6 +18,7 @@ use crate::desk::{Desk, alive, clean, copy, mark, template};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::retry;
 use crate::git::switch::worktree_at;
+use crate::git::worktree::{BEING_MADE, Worktree};
 use crate::interrupt;
 use crate::paths::{is_free, normalise, path_bytes};
 use crate::store::record::{Intent, Record, intents};
@@ -193,13 +194,15 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     retry(desk.settings.lock_timeout, || {
-        let cmd = desk.repo.at_home().cmd(["worktree", "add", "--quiet", "--detach"]).leaving_others();
+        let add = ["worktree", "add", "--quiet", "--detach", "--lock", "--reason", BEING_MADE];
+        let cmd = desk.repo.at_home().cmd(add).leaving_others();
         let output = cmd.arg(path).arg(planned.base.to_string()).output()?;
         if output.status.success() {
             return Ok(());
         }
         // git keeps all of it when only a hook fails.
-        let complete = worktree_at(desk.repo, path).is_ok_and(|w| w.git_dir.join("index").exists());
+        let is_it = |w: &Worktree| w.git_dir.join("index").exists() && is_ours(w).is_ok_and(|ours| ours);
+        let complete = worktree_at(desk.repo, path).is_ok_and(|w| is_it(&w));
         if complete && !interrupt::requested() {
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", path.display()));
             return Ok(());
@@ -207,6 +210,8 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
         Err(output.into_failure())
     })?;
     let worktree = worktree_at(desk.repo, path)?;
+    mark::put(&worktree, &planned.name, planned.base, desk.context.now())?;
+    worktree.let_go()?;
     desk.repo.require_checked_out(&worktree.git_dir, planned.base)?;
     clean::remember_settings(&worktree.git_dir)?;
     let commands = desk.settings.setup_run();
@@ -225,6 +230,11 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
     mark::put(&worktree, &planned.name, planned.base, desk.context.now())
 }
 
+/// Whether this is the slot that was being made, and not what somebody else has made at its place.
+fn is_ours(worktree: &Worktree) -> Result<bool> {
+    Ok(worktree.is_being_made()? || mark::is_there(&worktree.git_dir)?)
+}
+
 /// Removes a worktree that has not become a slot. Nobody was given it.
 ///
 /// # Errors
@@ -232,6 +242,7 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
 pub fn undo(desk: &Desk<'_>, path: &Path) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
     match worktrees.iter().find(|w| w.path == path && !w.is_main) {
+        Some(worktree) if !is_ours(worktree)? => return Ok(()),
         Some(worktree) if !worktree.is_readable() => remove_half_worktree(worktree)?,
         Some(worktree) => {
             let remove = ["worktree", "remove", "--force", "--force"];

@@ -1,13 +1,94 @@
 //! What somebody else makes at the very place where a slot is made, or was, before git or we come to it: it is his.
 
+use std::path::{Path, PathBuf};
+
 use crate::meanwhile::ours;
 use crate::pool::{states, with_pool};
 use crate::support::*;
 
+/// What others make at a place, with files and commits of their own.
+const OTHERS: [&str; 3] = [
+    "\"$git\" worktree add -q --detach \"$place\" main",
+    "\"$git\" worktree add -q -b his \"$place\" main",
+    "\"$git\" clone -q . \"$place\"",
+];
+
+/// Kills the one who runs git.
+const KILL: &str = "kill -9 \"$PPID\"; exit 1";
+
+/// Runs `line` by its own name; `make` is done at `place` in the instant before git does `what`, and what is written
+/// there then is somebody's work.
+fn run_with(sandbox: &Sandbox, dir: &Path, (what, place): (&str, &Path), make: &str, line: &str) -> Run {
+    let shown = place.display();
+    let script = format!(
+        "(unset GIT_DIR; cd '{}' && place='{shown}' && {make} && echo mine >\"$place/mine\")",
+        dir.display()
+    );
+    let script = if make.contains(KILL) { make.to_owned() } else { script };
+    sandbox.before_git(&format!("case \"$*\" in *'{what}'*) ;; *) false ;; esac"), &script);
+    let mut words = line.split(' ');
+    let program = words.next().unwrap();
+    let run = sandbox.run(dir, program, words);
+    assert!(sandbox.root().join("tmp/once").exists(), "nothing came in between: {run}");
+    std::fs::remove_dir(sandbox.root().join("tmp/once")).unwrap();
+    std::fs::remove_file(sandbox.root().join("bin/git")).unwrap();
+    run
+}
+
+fn make_at(sandbox: &Sandbox, dir: &Path, place: &Path, make: &str) {
+    let git = git_under_test().program.display();
+    sandbox
+        .sh(dir, &format!("git='{git}' place='{}'; {make} && echo mine >\"$place/mine\"", place.display()))
+        .ok();
+}
+
+/// It is there as somebody made it, and no slot.
+#[track_caller]
+fn is_his(sandbox: &Sandbox, dir: &Path, place: &Path, make: &str) {
+    assert_eq!(std::fs::read_to_string(place.join("mine")).unwrap_or_default(), "mine\n", "{make}");
+    sandbox.git(place, ["status", "--porcelain"]).ok().prints("?? mine\n");
+    let paths = sandbox.pool(dir, ["list", "--format=%(worktree)"]).ok().stdout;
+    assert!(!paths.lines().any(|path| Path::new(path) == place), "{make}: {paths}");
+    let admin = sandbox.git(place, ["rev-parse", "--absolute-git-dir"]).ok().path();
+    assert!(!admin.join("git-pool").exists(), "{make}: it is marked as a slot");
+}
+
+fn with_place(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
+    (with_pool(sandbox, 0), sandbox.path("repo-worktrees/pool-1"))
+}
+
+#[test]
+fn what_somebody_makes_where_a_slot_is_made_is_his() {
+    for make in OTHERS {
+        let sandbox = Sandbox::new();
+        let (dir, place) = with_place(&sandbox);
+        let run = run_with(&sandbox, &dir, ("worktree add", &place), make, "git-pool fill 1");
+        run.says("already exists").does_not_say("hook");
+        is_his(&sandbox, &dir, &place, make);
+        sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+        sandbox.pool(&dir, ["fill", "1"]).ok();
+        assert_eq!(states(&sandbox, &dir), "2 idle\n");
+        is_his(&sandbox, &dir, &place, make);
+    }
+}
+
+#[test]
+fn what_somebody_makes_where_a_slot_was_to_be_made_is_his() {
+    for make in OTHERS {
+        let sandbox = Sandbox::new();
+        let (dir, place) = with_place(&sandbox);
+        run_with(&sandbox, &dir, ("worktree add", &place), KILL, "git-pool fill 1");
+        make_at(&sandbox, &dir, &place, make);
+        sandbox.pool(&dir, ["repair"]).ok().prints("mended: slot 1: 'make' was cut off\n");
+        is_his(&sandbox, &dir, &place, make);
+        sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    }
+}
+
 #[test]
 fn no_slot_is_made_where_a_task_is_moved_to() {
     let sandbox = Sandbox::new();
-    let (dir, place) = (with_pool(&sandbox, 0), sandbox.path("repo-worktrees/pool-1"));
+    let (dir, place) = with_place(&sandbox);
     sandbox.task(&dir, ["add", "x"]).ok();
     let here = dir.display();
     sandbox.before_git(
@@ -19,4 +100,18 @@ fn no_slot_is_made_where_a_task_is_moved_to() {
     assert_eq!(path, place);
     assert_eq!(states(&sandbox, &dir), "2 idle\n");
     sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+}
+
+#[test]
+fn what_another_repository_has_where_a_slot_was_half_made_stays() {
+    let sandbox = Sandbox::new();
+    let (dir, place) = with_place(&sandbox);
+    let kill = format!("\"$git\" \"$@\"; {KILL}");
+    run_with(&sandbox, &dir, ("worktree add", &place), &kill, "git-pool fill 1");
+    std::fs::remove_dir_all(&place).unwrap();
+    sandbox.sh(&dir, "git init -q ../other && cd ../other && git commit -q --allow-empty -m Other").ok();
+    make_at(&sandbox, &sandbox.path("other"), &place, "\"$git\" worktree add -q \"$place\"");
+    sandbox.pool(&dir, ["repair"]).ok().prints("mended: slot 1: 'make' was cut off\n");
+    is_his(&sandbox, &dir, &place, "of another repository");
+    assert_sound(&sandbox, &dir);
 }

@@ -3,6 +3,8 @@
 //! Which task a worktree belongs to is noted in a file of its administrative directory, because only that
 //! follows it through `git worktree move` and a detached HEAD, and vanishes with it.
 
+mod lock;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use super::{Repo, parse_id};
 use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::paths::{inside, is_no_place, path_from, read_if_there};
+
+pub use lock::{BEING_MADE, is_initializing, let_go};
 
 /// The name of the file in a worktree's administrative directory that holds its task's name.
 const TASK_MARK: &str = "git-task";
@@ -110,67 +114,6 @@ impl Worktree {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Why a worktree is locked while its directory is out of its place.
-const BEING_REMOVED: &str = "being removed by git task rm";
-
-/// Why a worktree is locked from its first moment on that will be a slot: what is at its place may be somebody else's, and
-/// nothing else tells them apart before it is [marked](Worktree::let_go).
-pub const BEING_MADE: &str = "being made by git pool";
-
-/// Whether an administrative directory says that git, for us or not, is making its worktree, or was killed doing so.
-///
-/// # Errors
-/// If it can't be read.
-pub fn is_initializing(git_dir: &Path) -> Result<bool> {
-    is_locked_as(git_dir, &["initializing", BEING_MADE])
-}
-
-fn is_locked_as(git_dir: &Path, reasons: &[&str]) -> Result<bool> {
-    let reason = read_if_there(&git_dir.join("locked"))?;
-    Ok(reason.is_some_and(|text| reasons.iter().any(|reason| text.trim() == reason.as_bytes())))
-}
-
-impl Worktree {
-    /// Keeps `git worktree prune`, and with it `git gc`, from taking it for deleted while its directory is
-    /// elsewhere. What git has locked for its own reasons stays as it is.
-    ///
-    /// # Errors
-    /// If its administrative directory can't be written.
-    pub fn hold(&self) -> Result<()> {
-        let path = self.git_dir.join("locked");
-        let failed = || format!("could not write '{}'", path.display());
-        // Empty, as it is for a moment when it is opened, it would be a lock of somebody's who gives no reason.
-        let new = self.git_dir.join("locked.new");
-        let linked = std::fs::write(&new, BEING_REMOVED).and_then(|()| std::fs::hard_link(&new, &path));
-        // It is in nobody's way, and goes with the directory.
-        let _ = std::fs::remove_file(&new);
-        match linked {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e).or_fatal(failed),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether it is being made by us, or was when we were killed.
-    ///
-    /// # Errors
-    /// If its administrative directory can't be read.
-    pub fn is_being_made(&self) -> Result<bool> {
-        is_locked_as(&self.git_dir, &[BEING_MADE])
-    }
-
-    /// Ends [`Worktree::hold`], and what keeps one [`BEING_MADE`].
-    ///
-    /// # Errors
-    /// If its administrative directory can't be written.
-    pub fn let_go(&self) -> Result<()> {
-        let path = self.git_dir.join("locked");
-        if !is_locked_as(&self.git_dir, &[BEING_REMOVED, BEING_MADE])? {
-            return Ok(());
-        }
-        std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
     }
 }
 
@@ -315,7 +258,7 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         replaced,
         locked: locked
             .map(|reason| reason.trim().to_str_lossy().into_owned())
-            .filter(|reason| ![BEING_REMOVED, BEING_MADE].contains(&reason.as_str())),
+            .filter(|reason| !lock::is_ours(reason)),
         is_main: false,
         task: read_if_there(&git_dir.join(TASK_MARK))?
             .map(|t| t.trim().to_str_lossy().into_owned())

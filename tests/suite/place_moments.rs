@@ -51,6 +51,7 @@ fn is_his(sandbox: &Sandbox, dir: &Path, place: &Path, make: &str) {
     assert!(!paths.lines().any(|path| Path::new(path) == place), "{make}: {paths}");
     let admin = sandbox.git(place, ["rev-parse", "--absolute-git-dir"]).ok().path();
     assert!(!admin.join("git-pool").exists(), "{make}: it is marked as a slot");
+    assert!(!admin.join("git-task").exists(), "{make}: it is marked as a task's");
 }
 
 fn with_place(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
@@ -114,4 +115,74 @@ fn what_another_repository_has_where_a_slot_was_half_made_stays() {
     sandbox.pool(&dir, ["repair"]).ok().prints("mended: slot 1: 'make' was cut off\n");
     is_his(&sandbox, &dir, &place, "of another repository");
     assert_sound(&sandbox, &dir);
+}
+
+/// The ways to add a task, and what git does first at its place.
+const ADDS: [(&str, &str); 3] = [
+    ("git-task add x", "worktree add"),
+    ("git-task add x --track main", "worktree add"),
+    ("git-task add x --clone", "clone --quiet"),
+];
+
+#[test]
+fn what_somebody_makes_where_a_task_was_to_be_made_is_his() {
+    for (line, what) in ADDS {
+        for make in OTHERS {
+            let sandbox = Sandbox::new();
+            let (dir, place) = (sandbox.init(), sandbox.path("repo-worktrees/x"));
+            run_with(&sandbox, &dir, (what, &place), KILL, line);
+            make_at(&sandbox, &dir, &place, make);
+            sandbox.git(&place, ["commit", "-q", "--allow-empty", "-m", "His"]).ok();
+            sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': 'add' was cut off\n");
+            is_his(&sandbox, &dir, &place, &format!("{line}: {make}"));
+            sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+        }
+    }
+}
+
+#[test]
+fn what_somebody_makes_where_a_task_was_to_be_restored_is_his() {
+    for (line, what) in ADDS {
+        for make in OTHERS {
+            let sandbox = Sandbox::new();
+            let dir = sandbox.init();
+            let place = sandbox.run(&dir, "git-task", line.split(' ').skip(1)).ok().path();
+            sandbox.write(&place, "work", "work\n");
+            sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+            run_with(&sandbox, &dir, (what, &place), KILL, "git-task restore x");
+            make_at(&sandbox, &dir, &place, make);
+            sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': 'restore' was cut off\n");
+            is_his(&sandbox, &dir, &place, &format!("{line}: {make}"));
+            std::fs::rename(&place, sandbox.path("his")).unwrap();
+            sandbox.git(&dir, ["worktree", "prune"]).ok();
+            let path = sandbox.task(&dir, ["restore", "x"]).ok().path();
+            assert!(path.join("work").exists());
+        }
+    }
+}
+
+#[test]
+fn what_somebody_makes_where_a_kept_directory_goes_back_is_his() {
+    for make in OTHERS {
+        for kill in ["", KILL] {
+            let sandbox = Sandbox::new();
+            let dir = sandbox.init();
+            let place = sandbox.task(&dir, ["add", "x"]).ok().path();
+            sandbox.sh(&place, "git init -q inner && cd inner && git commit -q --allow-empty -m Inner").ok();
+            sandbox.task(&dir, ["rm", "-f", "x"]).ok();
+            if kill == KILL {
+                run_with(&sandbox, &dir, ("update-ref", &place), KILL, "git-task restore x");
+                make_at(&sandbox, &dir, &place, make);
+                sandbox.task(&dir, ["repair"]).ok();
+            } else {
+                run_with(&sandbox, &dir, ("update-ref", &place), make, "git-task restore x").fails(128);
+            }
+            is_his(&sandbox, &dir, &place, make);
+            sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+            std::fs::rename(&place, sandbox.path("his")).unwrap();
+            sandbox.git(&dir, ["worktree", "prune"]).ok();
+            let path = sandbox.task(&dir, ["restore", "x"]).ok().path();
+            assert!(path.join("inner/.git").exists());
+        }
+    }
 }

@@ -117,6 +117,39 @@ fn what_another_repository_has_where_a_slot_was_half_made_stays() {
     assert_sound(&sandbox, &dir);
 }
 
+#[test]
+fn what_somebody_makes_where_a_slot_was_drained_is_his() {
+    for (make, keeps) in OTHERS.into_iter().flat_map(|make| [(make, true), (make, false)]) {
+        let sandbox = Sandbox::new();
+        let dir = with_pool(&sandbox, 1);
+        let place = sandbox.path("repo-worktrees/pool-1");
+        // As when a drain is killed after it has taken the worktree away.
+        let intent = format!(
+            "[drain]\n\tslot = 1\n\tpath = \"{0}\"\n\taside = \"{0}.drained\"\n\tadmin = \"{1}/.git/worktrees/pool-1\"\n\thead = {2}\n",
+            place.display(),
+            dir.display(),
+            sandbox.commit_id(&dir, "main")
+        );
+        if make == OTHERS[2] && keeps {
+            // Or before git has forgotten it.
+            std::fs::rename(&place, place.with_extension("drained")).unwrap();
+        } else {
+            sandbox.git(&dir, ["worktree", "remove", "--force", "../repo-worktrees/pool-1"]).ok();
+        }
+        sandbox.write(&dir, ".git/git-parallel/intents/pool:1", intent);
+        make_at(&sandbox, &dir, &place, make);
+        if !keeps {
+            std::fs::remove_file(place.join("mine")).unwrap();
+        }
+        sandbox.pool(&dir, ["repair"]).ok().prints("mended: slot 1: 'drain' was cut off\n");
+        assert!(place.join("README").exists(), "{make}");
+        sandbox.write(&place, "mine", "mine\n");
+        is_his(&sandbox, &dir, &place, make);
+        assert_eq!(states(&sandbox, &dir), "");
+        sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
+    }
+}
+
 /// The ways to add a task, and what git does first at its place.
 const ADDS: [(&str, &str); 3] = [
     ("git-task add x", "worktree add"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::meanwhile::ours;
-use crate::pool::{states, with_pool};
+use crate::pool::{claim, states, with_pool};
 use crate::support::*;
 
 /// What others make at a place, with files and commits of their own.
@@ -191,6 +191,34 @@ fn what_somebody_makes_where_a_task_was_to_be_restored_is_his() {
             let path = sandbox.task(&dir, ["restore", "x"]).ok().path();
             assert!(path.join("work").exists());
         }
+    }
+}
+
+#[test]
+fn a_worktree_that_is_moved_into_a_directory_that_somebody_made_is_known_to_be_there() {
+    for (make, kill) in [("mkdir -p \"$place\"", ""), (OTHERS[1], ""), (OTHERS[1], KILL)] {
+        let sandbox = Sandbox::new();
+        let dir = with_pool(&sandbox, 1);
+        let from = claim(&sandbox, &dir, &["x"]);
+        let to = sandbox.path("there");
+        let script = format!(
+            "(unset GIT_DIR; cd '{}' && place='{}' && {make})\n\"$git\" \"$@\" || exit\n{kill}\nexit 0",
+            dir.display(),
+            to.display()
+        );
+        sandbox.before_git("case \"$*\" in *'worktree move'*) ;; *) false ;; esac", &script);
+        let run = sandbox.run(&dir, "git-task", ["move", "x", "../there"]);
+        assert!(kill == KILL || run.code == 0, "{run}");
+        if kill == KILL {
+            sandbox.task(&dir, ["repair"]).ok().prints("mended: task 'x': 'move' was cut off\n");
+        }
+        let now = to.join(from.file_name().unwrap());
+        assert_eq!(sandbox.task(&dir, ["path", "x"]).ok().path(), now);
+        let slots = sandbox.pool(&dir, ["list", "--format=%(state) %(worktree)"]).ok();
+        slots.prints(&format!("claimed {}\n", now.display()));
+        assert!(dir.join("notes/x/status.md").exists());
+        sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+        sandbox.pool(&dir, ["repair", "-n"]).ok().prints("");
     }
 }
 

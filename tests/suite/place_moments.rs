@@ -223,6 +223,20 @@ fn a_worktree_that_is_moved_into_a_directory_that_somebody_made_is_known_to_be_t
 }
 
 #[test]
+fn a_branch_that_somebody_makes_after_a_rename_was_cut_off_is_his() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let place = sandbox.task(&dir, ["add", "x"]).ok().path();
+    run_with(&sandbox, &dir, ("branch -m", &place), KILL, "git-task rename x y");
+    sandbox.git(&dir, ["branch", "y", "main"]).ok();
+    sandbox.task(&dir, ["repair"]).ok();
+    sandbox.git(&place, ["symbolic-ref", "--short", "HEAD"]).ok().prints("x\n");
+    sandbox.task(&dir, ["list", "--format=%(task) %(branch)"]).ok().prints("x refs/heads/x\n");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    sandbox.task(&dir, ["lock", "x"]).ok();
+}
+
+#[test]
 fn what_somebody_makes_where_a_kept_directory_goes_back_is_his() {
     for make in OTHERS {
         for kill in ["", KILL] {

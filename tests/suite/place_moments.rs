@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::integrate_run::{ready, workshop};
 use crate::meanwhile::ours;
 use crate::pool::{claim, states, with_pool};
 use crate::support::*;
@@ -258,6 +259,36 @@ fn what_somebody_makes_where_a_kept_directory_goes_back_is_his() {
             sandbox.git(&dir, ["worktree", "prune"]).ok();
             let path = sandbox.task(&dir, ["restore", "x"]).ok().path();
             assert!(path.join("inner/.git").exists());
+        }
+    }
+}
+
+#[test]
+fn what_somebody_makes_where_the_private_worktree_goes_is_his() {
+    for make in OTHERS {
+        for kill in ["", KILL] {
+            let sandbox = Sandbox::new();
+            let dir = sandbox.init();
+            ready(&sandbox, &dir, "x", "x", "1\n");
+            // A hook has it merge there.
+            sandbox
+                .sh(&dir, "printf '#!/bin/sh\\n' >.git/hooks/commit-msg; chmod +x .git/hooks/commit-msg")
+                .ok();
+            let place = workshop(&sandbox);
+            if kill == KILL {
+                run_with(&sandbox, &dir, ("worktree add", &place), KILL, "git-integrate x");
+                make_at(&sandbox, &dir, &place, make);
+                sandbox.task(&dir, ["repair"]).ok();
+            } else {
+                run_with(&sandbox, &dir, ("worktree add", &place), make, "git-integrate x").ok();
+            }
+            is_his(&sandbox, &dir, &place, make);
+            if kill == KILL {
+                sandbox.integrate(&dir, ["--abort"]).ok();
+                sandbox.integrate(&dir, ["x"]).ok();
+                is_his(&sandbox, &dir, &place, make);
+            }
+            assert_eq!(sandbox.commit_id(&dir, "main^2^"), sandbox.commit_id(&dir, "main^"));
         }
     }
 }

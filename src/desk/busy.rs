@@ -7,7 +7,7 @@ use super::{Desk, alive};
 use crate::error::{Failure, Result};
 use crate::git::process::{retry, retry_while};
 use crate::git::worktree::Worktree;
-use crate::store::record::Record;
+use crate::store::record::{Found, Record};
 
 /// `what`, such as "task 'x'", is another process's for now, which has this intent.
 pub fn busy(what: impl Display, intent: &Record) -> Failure {
@@ -17,6 +17,11 @@ pub fn busy(what: impl Display, intent: &Record) -> Failure {
         .hint("taskBusy", "Try again when that process is done, or raise task.lockTimeout.");
     // A hook or a setup command that it runs would wait for what waits for itself.
     if pid.is_some_and(alive::is_ancestor) { failure } else { failure.passing() }
+}
+
+/// Whether another process is making, changing or taking away what is at this place, or moves something there.
+pub fn is_at(intent: &Found, path: &Path) -> bool {
+    ["path", "to"].iter().any(|key| intent.record.path(key).as_deref() == Some(path))
 }
 
 impl Desk<'_> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Desk;
 use crate::error::{OrFatal, Result};
 use crate::git::process::retry;
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Worktree, is_initializing};
 use crate::paths::{inside, is_there, path_from, read_if_there};
 use crate::store::record::intents;
 
@@ -31,7 +31,7 @@ pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
 /// If the file system refuses.
 pub fn remove_half_worktree(worktree: &Worktree) -> Result<()> {
     let dot_git = worktree.path.join(".git");
-    if dot_git.is_file() {
+    if dot_git.is_file() && !worktree.replaced {
         fs::remove_file(&dot_git).or_fatal(|| format!("could not remove '{}'", dot_git.display()))?;
     }
     let _ = fs::remove_dir(&worktree.path);
@@ -73,9 +73,7 @@ pub fn remove_rest_of_admin(dir: &Path, path: &Path) -> Result<()> {
     let dot_git = path.join(".git");
     let is_rest = match read_if_there(&dir.join("gitdir"))? {
         Some(text) => path_from(text.trim_ascii()) == dot_git && !is_there(&dot_git)?,
-        None => {
-            read_if_there(&dir.join("locked"))?.is_none_or(|reason| reason.trim_ascii() != b"initializing")
-        }
+        None => !is_initializing(dir)?,
     };
     if is_rest { remove_admin_dir(dir) } else { Ok(()) }
 }
@@ -95,7 +93,7 @@ fn remove_admin_dir(dir: &Path) -> Result<()> {
 }
 
 /// An administrative directory that was killed before it said where its worktree is: git never prunes it,
-/// because it is locked as "initializing".
+/// because it is locked as [being made](is_initializing).
 ///
 /// Its name is that of the directory, and a number if that was taken. One that another worktree is just being made
 /// with looks the same in its first moment, so those whose name that one could have got are left alone.
@@ -119,9 +117,8 @@ pub fn remove_half_admin(desk: &Desk<'_>, path: &Path) -> Result<()> {
             admin_name.strip_prefix(name).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
         };
         let ours = numbered(name) && !at_work.iter().any(|name| numbered(name));
-        let initializing = fs::read_to_string(admin.join("locked")).is_ok_and(|r| r.trim() == "initializing");
         let bare = fs::read_dir(&admin).is_ok_and(|mut all| all.next().is_none());
-        if ours && (initializing || bare) && !is_there(&admin.join("gitdir"))? {
+        if ours && (bare || is_initializing(&admin)?) && !is_there(&admin.join("gitdir"))? {
             fs::remove_dir_all(&admin).or_fatal(|| format!("could not remove '{}'", admin.display()))?;
         }
     }

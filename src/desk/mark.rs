@@ -12,7 +12,7 @@ use gix::ObjectId;
 
 use crate::error::{OrFatal, Result};
 use crate::git::worktree::Worktree;
-use crate::paths::read_if_there;
+use crate::paths::{self, read_if_there};
 use crate::store::record::Record;
 
 const NAME: &str = "git-pool";
@@ -64,6 +64,14 @@ pub fn remove(git_dir: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether there is a mark, or one that was cut off while it was written.
+///
+/// # Errors
+/// If it can't be looked at.
+pub fn is_there(git_dir: &Path) -> Result<bool> {
+    paths::is_there(&git_dir.join(NAME))
 }
 
 /// The mark of the worktree with this administrative directory, if it has one that can be read.

@@ -3,6 +3,8 @@
 //! Which task a worktree belongs to is noted in a file of its administrative directory, because only that
 //! follows it through `git worktree move` and a detached HEAD, and vanishes with it.
 
+mod lock;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,8 @@ use super::{Repo, parse_id};
 use crate::bounded;
 use crate::error::{Failure, OrFatal, Result};
 use crate::paths::{inside, is_no_place, path_from, read_if_there};
+
+pub use lock::{BEING_MADE, is_initializing, let_go};
 
 /// The name of the file in a worktree's administrative directory that holds its task's name.
 const TASK_MARK: &str = "git-task";
@@ -107,44 +111,6 @@ impl Worktree {
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(e).or_fatal(|| format!("could not remove '{}'", path.display()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Why a worktree is locked while its directory is out of its place.
-const BEING_REMOVED: &str = "being removed by git task rm";
-
-impl Worktree {
-    /// Keeps `git worktree prune`, and with it `git gc`, from taking it for deleted while its directory is
-    /// elsewhere. What git has locked for its own reasons stays as it is.
-    ///
-    /// # Errors
-    /// If its administrative directory can't be written.
-    pub fn hold(&self) -> Result<()> {
-        let path = self.git_dir.join("locked");
-        let failed = || format!("could not write '{}'", path.display());
-        // Empty, as it is for a moment when it is opened, it would be a lock of somebody's who gives no reason.
-        let new = self.git_dir.join("locked.new");
-        let linked = std::fs::write(&new, BEING_REMOVED).and_then(|()| std::fs::hard_link(&new, &path));
-        // It is in nobody's way, and goes with the directory.
-        let _ = std::fs::remove_file(&new);
-        match linked {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e).or_fatal(failed),
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends [`Worktree::hold`].
-    ///
-    /// # Errors
-    /// If its administrative directory can't be written.
-    pub fn let_go(&self) -> Result<()> {
-        let path = self.git_dir.join("locked");
-        match std::fs::read(&path) {
-            Ok(text) if text == BEING_REMOVED.as_bytes() => {
-                std::fs::remove_file(&path).or_fatal(|| format!("could not remove '{}'", path.display()))
             }
             _ => Ok(()),
         }
@@ -292,7 +258,7 @@ fn read_worktree(git_dir: &Path) -> Result<Option<Worktree>> {
         replaced,
         locked: locked
             .map(|reason| reason.trim().to_str_lossy().into_owned())
-            .filter(|reason| reason != BEING_REMOVED),
+            .filter(|reason| !lock::is_ours(reason)),
         is_main: false,
         task: read_if_there(&git_dir.join(TASK_MARK))?
             .map(|t| t.trim().to_str_lossy().into_owned())

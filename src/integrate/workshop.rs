@@ -176,14 +176,20 @@ fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
     if let Some(bytes) = read_if_there(&record)? {
         clear(desk, place, &path_from(&bytes))?;
     }
-    let path = free_path(desk, place)?;
-    atomic::write(&record, path_bytes(&path))?;
     let home = desk.repo.at_home();
-    let add = || {
-        let add = home.cmd(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
-        add.arg(&path).arg(commit.to_string()).leaving_others().run()
+    let path = loop {
+        let path = free_path(desk, place)?;
+        atomic::write(&record, path_bytes(&path))?;
+        let add = || {
+            let add = home.cmd(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
+            add.arg(&path).arg(commit.to_string()).leaving_others().run()
+        };
+        match retry(desk.settings.lock_timeout, add) {
+            // Somebody was quicker there: another place will do as well.
+            Err(failure) if failure.message().ends_with("already exists") => {}
+            made => break made.map(|_| path)?,
+        }
     };
-    retry(desk.settings.lock_timeout, add)?;
     let git_dir = desk.repo.worktree_git_dir(&path)?;
     atomic::write(&git_dir.join(MARK), format!("{}\n", place.target).as_bytes())?;
     find(desk.repo, place)?

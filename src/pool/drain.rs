@@ -15,7 +15,7 @@ use crate::git::scratch::Scratch;
 use crate::git::snapshot;
 use crate::git::status::{Untracked, status_entries};
 use crate::git::switch::{git_in, worktree_at};
-use crate::git::worktree::Worktree;
+use crate::git::worktree::{Worktree, leads_to};
 use crate::interrupt;
 use crate::paths::{is_there, path_bytes};
 use crate::store::record::{Intent, Record, intents};
@@ -156,12 +156,18 @@ fn take_away(desk: &Desk<'_>, name: &str, path: &Path, aside: Option<&Path>) -> 
                 half::remove_admin(worktree)?;
                 delete(aside)?;
             }
+            // git would refuse; and what is there now is not ours to touch.
+            None if worktree.replaced => half::remove_admin(worktree)?,
             None => {
                 let args = ["worktree", "remove", "--force"];
                 retry(desk.settings.lock_timeout, || desk.repo.at_home().cmd(args).arg(path).run())?;
             }
         }
     }
+    forget(desk, name)
+}
+
+fn forget(desk: &Desk<'_>, name: &str) -> Result<()> {
     let held = desk.lock()?;
     desk.edit(&held, |file| {
         file.remove(SECTION, name);
@@ -230,6 +236,10 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Resu
     }
     let Some(found) = Pool::read(desk.repo)?.find(slot).cloned() else { return Ok(true) };
     if let Ok(worktree) = worktree_at(desk.repo, path) {
+        // It had its mark when it was looked at. What has none is what somebody else has made at its place.
+        if !head.is_empty() && !mark::is_there(&worktree.git_dir)? {
+            return forget(desk, slot).map(|()| true);
+        }
         let entries = status_entries(&git_in(&worktree), Untracked::Normal, false)?;
         let gone = |code: [u8; 2]| code == *b" D";
         if !entries.iter().all(|e| gone(e.code)) {
@@ -249,7 +259,7 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Resu
                 entries.iter().all(|e| e.code == *b" D")
             }
             // git forgets a worktree also when it could not delete all of it, and can be killed while it does.
-            _ => is_rest_of(desk, path, &head)?,
+            _ => !leads_anywhere(path)? && is_rest_of(desk, path, &head)?,
         };
         if is_rest {
             std::fs::remove_dir_all(path)
@@ -260,6 +270,12 @@ pub fn settle(desk: &Desk<'_>, slot: &str, path: &Path, record: &Record) -> Resu
         }
     }
     take_away(desk, slot, path, None).map(|()| true)
+}
+
+/// Whether there is another repository, or a worktree of one.
+fn leads_anywhere(path: &Path) -> Result<bool> {
+    let target = leads_to(&path.join(".git"));
+    Ok(target.or_fatal(|| format!("could not look at '{}'", path.display()))?.is_some())
 }
 
 /// Whether there is nothing in a directory but files of this commit as they are in it, and ignored ones.

@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::mpsc::Sender;
 
 use gix::ObjectId;
 
 use super::Pool;
 use crate::config::TEAM_FILE;
+use crate::desk::busy::is_at;
 use crate::desk::half::{remove_half_admin, remove_half_worktree};
+use crate::desk::relay::{Relay, relay};
 use crate::desk::setup::run_one;
 use crate::desk::slot::{SECTION, intent_name};
-use crate::desk::{Desk, Observer, alive, clean, copy, mark, template};
+use crate::desk::{Desk, alive, clean, copy, mark, template};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::retry;
 use crate::git::switch::worktree_at;
+use crate::git::worktree::{BEING_MADE, Worktree};
 use crate::interrupt;
 use crate::paths::{is_free, normalise, path_bytes};
 use crate::store::record::{Intent, Record, intents};
@@ -79,8 +81,8 @@ pub fn reserve(desk: &Desk<'_>, base: ObjectId, wanted: impl FnOnce(Count) -> us
             continue;
         }
         let path = planned_path(desk, &name)?;
-        // Something of another's is there, or is being made there: the next number.
-        if !is_free(&path) || under_way.iter().any(|i| i.record.path("path").as_ref() == Some(&path)) {
+        // Something of another's is there, or is being made or moved there: the next number.
+        if !is_free(&path) || under_way.iter().any(|i| is_at(i, &path)) {
             if number > 100_000 {
                 return Err(Failure::fatal(format!(
                     "no free directory for a slot: '{}' exists",
@@ -114,38 +116,6 @@ fn planned_path(desk: &Desk<'_>, name: &str) -> Result<PathBuf> {
     Ok(normalise(&desk.repo.home().join(path)))
 }
 
-/// What a thread says that makes slots.
-enum Said {
-    Begun(usize),
-    Note(String),
-    Warn(String),
-    Done(usize, Intent, Result<()>),
-}
-
-/// The user, as a thread sees him.
-struct Messenger(Mutex<Sender<Said>>);
-
-impl Messenger {
-    fn say(&self, said: Said) {
-        // Who listened is gone only where all is over.
-        let _ = self.0.lock().map(|sender| sender.send(said));
-    }
-}
-
-impl Observer for Messenger {
-    fn step(&self, _: &str) -> Box<dyn std::any::Any> {
-        Box::new(())
-    }
-
-    fn warn(&self, message: &str) {
-        self.say(Said::Warn(message.to_owned()));
-    }
-
-    fn note(&self, message: &str) {
-        self.say(Said::Note(message.to_owned()));
-    }
-}
-
 impl Reserved {
     /// How many.
     pub fn len(&self) -> usize {
@@ -159,47 +129,35 @@ impl Reserved {
 
     /// Makes them, as many at a time as there are processors. Each that is done is a slot from then on. Gives why
     /// others failed.
-    ///
-    /// # Errors
-    /// If the metadata can't be written.
-    pub fn make(self, desk: &Desk<'_>) -> Result<Vec<Failure>> {
+    pub fn make(self, desk: &Desk<'_>) -> Vec<Failure> {
         let (repo, settings, context) = (desk.repo, desk.settings, desk.context);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(self.0.len());
-        let planned: Vec<Planned> = self.0.iter().map(|(planned, _)| planned.clone()).collect();
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let queue = Mutex::new(self.0.into_iter().enumerate());
-        let take = &|| queue.lock().ok().and_then(|mut queue| queue.next());
-        let mut failures = Vec::new();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let messenger = Messenger(Mutex::new(sender.clone()));
-                scope.spawn(move || {
-                    let desk = Desk { repo, settings, context, observer: &messenger };
-                    while let Some((at, (planned, intent))) = take() {
-                        messenger.say(Said::Begun(at));
-                        let done = intent.during(|| prepare(&desk, &planned));
-                        messenger.say(Said::Done(at, intent, done));
-                    }
-                });
-            }
-            drop(sender);
-            let mut steps: Vec<Option<Box<dyn std::any::Any>>> = planned.iter().map(|_| None).collect();
-            for said in receiver {
-                match said {
-                    Said::Begun(at) => {
-                        let (name, path) = (&planned[at].name, planned[at].path.display());
-                        steps[at] = Some(desk.observer.step(&format!("Preparing slot {name} in '{path}'")));
-                    }
-                    Said::Note(text) => desk.observer.note(&text),
-                    Said::Warn(text) => desk.observer.warn(&text),
-                    Said::Done(at, intent, done) => {
-                        steps[at] = None;
-                        failures.extend(finish(desk, &planned[at], intent, done));
-                    }
+        let queue = Mutex::new(self.0.into_iter());
+        let take = || queue.lock().ok().and_then(|mut queue| queue.next());
+        let failures = Mutex::new(Vec::new());
+        let work = |observer: &Relay| {
+            let desk = Desk { repo, settings, context, observer };
+            while let Some((planned, intent)) = take() {
+                let (name, path) = (&planned.name, planned.path.display());
+                let step = desk.observer.step(&format!("Preparing slot {name} in '{path}'"));
+                let done = intent.during(|| prepare(&desk, &planned));
+                drop(step);
+                // One after the other: they would be in each other's way where nobody waits for a lock.
+                if let Ok(mut failures) = failures.lock() {
+                    failures.extend(finish(&desk, &planned, intent, done));
                 }
             }
+        };
+        let (teller, listener) = relay();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let (teller, work) = (teller.clone(), &work);
+                scope.spawn(move || work(&teller));
+            }
+            drop(teller);
+            listener.hand_on(desk.observer);
         });
-        Ok(failures)
+        failures.into_inner().unwrap_or_default()
     }
 }
 
@@ -236,13 +194,15 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
             .or_fatal(|| format!("could not create directory '{}'", parent.display()))?;
     }
     retry(desk.settings.lock_timeout, || {
-        let cmd = desk.repo.at_home().cmd(["worktree", "add", "--quiet", "--detach"]).leaving_others();
+        let add = ["worktree", "add", "--quiet", "--detach", "--lock", "--reason", BEING_MADE];
+        let cmd = desk.repo.at_home().cmd(add).leaving_others();
         let output = cmd.arg(path).arg(planned.base.to_string()).output()?;
         if output.status.success() {
             return Ok(());
         }
         // git keeps all of it when only a hook fails.
-        let complete = worktree_at(desk.repo, path).is_ok_and(|w| w.git_dir.join("index").exists());
+        let is_it = |w: &Worktree| w.git_dir.join("index").exists() && is_ours(w).is_ok_and(|ours| ours);
+        let complete = worktree_at(desk.repo, path).is_ok_and(|w| is_it(&w));
         if complete && !interrupt::requested() {
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", path.display()));
             return Ok(());
@@ -250,6 +210,8 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
         Err(output.into_failure())
     })?;
     let worktree = worktree_at(desk.repo, path)?;
+    mark::put(&worktree, &planned.name, planned.base, desk.context.now())?;
+    worktree.let_go()?;
     desk.repo.require_checked_out(&worktree.git_dir, planned.base)?;
     clean::remember_settings(&worktree.git_dir)?;
     let commands = desk.settings.setup_run();
@@ -268,6 +230,11 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
     mark::put(&worktree, &planned.name, planned.base, desk.context.now())
 }
 
+/// Whether this is the slot that was being made, and not what somebody else has made at its place.
+fn is_ours(worktree: &Worktree) -> Result<bool> {
+    Ok(worktree.is_being_made()? || mark::is_there(&worktree.git_dir)?)
+}
+
 /// Removes a worktree that has not become a slot. Nobody was given it.
 ///
 /// # Errors
@@ -275,6 +242,7 @@ fn prepare(desk: &Desk<'_>, planned: &Planned) -> Result<()> {
 pub fn undo(desk: &Desk<'_>, path: &Path) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
     match worktrees.iter().find(|w| w.path == path && !w.is_main) {
+        Some(worktree) if !is_ours(worktree)? => return Ok(()),
         Some(worktree) if !worktree.is_readable() => remove_half_worktree(worktree)?,
         Some(worktree) => {
             let remove = ["worktree", "remove", "--force", "--force"];

@@ -9,17 +9,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 
 use super::half::{self, HalfAdded, Made};
 use super::occupy::{self, HalfSeated};
 use super::record::Tasks;
 use super::request::{self, NewTask};
 use super::{Branch, Desk, Task, notes, taken};
+use crate::desk::busy::is_at;
 use crate::desk::slot;
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Git, Output, retry};
-use crate::git::worktree::{self, Head, Worktree};
+use crate::git::worktree::{self, BEING_MADE, Head};
 use crate::interrupt;
 use crate::paths::path_bytes;
 use crate::store::config::ConfigFile;
@@ -65,8 +66,7 @@ pub fn reserve_with(
             let branch = new.task.own_branch().unwrap_or_default();
             if other.name.to_lowercase() == slug.twin_key()
                 || (!branch.is_empty() && same("branch", branch.as_bytes()))
-                || same("path", path_bytes(&new.path))
-                || same("to", path_bytes(&new.path))
+                || is_at(other, &new.path)
             {
                 return Err(taken::by_process(&other.name, &other.record));
             }
@@ -221,6 +221,10 @@ fn make_place(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
         let checked_out = desk.repo.require_checked_out(&git_dir, new.start);
         checked_out.map_err(|failure| taken::unless_renamed(desk, &new.task, failure))?;
         worktree::mark(&git_dir, slug.as_str())?;
+        worktree::let_go(&git_dir)?;
+        if new.lock {
+            desk.worktree(&["lock", "--reason", "added with --lock"], &new.path)?;
+        }
     }
     Ok(())
 }
@@ -232,10 +236,8 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
     }
     retry(desk.settings.lock_timeout, || {
         // What git itself says is said by us; what is left comes from hooks and filters.
-        let mut cmd = desk.repo.cmd(["worktree", "add", "--quiet"]).leaving_others();
-        if new.lock {
-            cmd = cmd.arg("--lock");
-        }
+        let add = ["worktree", "add", "--quiet", "--lock", "--reason", BEING_MADE];
+        let cmd = desk.repo.cmd(add).leaving_others();
         let cmd = match &new.task.branch {
             Branch::Own(name) => cmd.arg(&new.path).arg(name),
             Branch::Track(_) => cmd.arg("--detach").arg(&new.path).arg(new.start.to_string()),
@@ -245,7 +247,7 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
             show(desk, &output);
             return Ok(());
         }
-        if is_complete(desk, new, &output)? && !interrupt::requested() {
+        if is_complete(desk, new)? && !interrupt::requested() {
             show(desk, &output);
             desk.observer.warn(&format!("the post-checkout hook failed in '{}'", new.path.display()));
             return Ok(());
@@ -256,17 +258,15 @@ fn make_worktree(desk: &Desk<'_>, new: &NewTask) -> Result<()> {
 
 /// git removes what it made when the checkout fails, but keeps all of it when only a hook fails. What was there before is
 /// somebody else's.
-fn is_complete(desk: &Desk<'_>, new: &NewTask, output: &Output) -> Result<bool> {
-    let refused = [b"fatal: '", path_bytes(&new.path), b"' already exists"].concat();
-    if output.stderr.lines().any(|line| line == refused) {
-        return Ok(false);
-    }
+fn is_complete(desk: &Desk<'_>, new: &NewTask) -> Result<bool> {
     let head = match new.task.branch_ref() {
         Some(full) => Head::Branch(full),
         None => Head::Detached(new.start),
     };
-    let is_it = |w: &Worktree| w.path == new.path && w.head == head && w.task.is_none();
-    Ok(desk.repo.worktrees()?.iter().any(|w| is_it(w) && w.git_dir.join("index").exists()))
+    match desk.repo.worktrees()?.iter().find(|w| w.path == new.path && w.head == head) {
+        Some(worktree) => Ok(worktree.git_dir.join("index").exists() && worktree.is_being_made()?),
+        None => Ok(false),
+    }
 }
 
 /// What hooks and filters had to say, without which nobody would know why they failed.

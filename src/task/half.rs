@@ -12,7 +12,8 @@ use crate::error::{OrFatal, Result};
 use crate::git::process::{Git, retry};
 use crate::git::refs::Old;
 use crate::git::snapshot;
-use crate::git::worktree::{Head, Worktree};
+use crate::git::worktree::Worktree;
+use crate::paths::inside;
 use crate::store::trash;
 
 /// What an `add` was about to make.
@@ -126,17 +127,16 @@ fn remove_untouched_note(path: &Path, slug: &Slug) -> Result<()> {
 
 fn undo_worktree(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
     let worktrees = desk.repo.worktrees()?;
-    // One that somebody made there has no mark either; but ours has the task's branch, if git came so far.
-    let may_be_ours = |w: &Worktree| match (&w.task, &half.branch) {
-        (Some(task), _) => task == slug.as_str(),
-        (None, Some(branch)) if half.snapshot.is_none() => {
-            !w.is_readable() || w.head == Head::Branch(branch.clone())
-        }
-        _ => true,
-    };
-    let ours = worktrees.iter().find(|w| w.path == half.path && !w.is_main && may_be_ours(w));
-    match ours {
+    match worktrees.iter().find(|w| w.path == half.path && !w.is_main) {
         Some(worktree) => {
+            // One that somebody made there has no mark either.
+            let is_ours = match &worktree.task {
+                Some(task) => task == slug.as_str(),
+                None => worktree.is_being_made()?,
+            };
+            if !is_ours {
+                return Ok(());
+            }
             if !worktree.is_readable() {
                 return remove_half_worktree(worktree);
             }
@@ -176,8 +176,26 @@ fn preserve_if_touched(desk: &Desk<'_>, slug: &Slug, worktree: &Worktree, half: 
     Ok(())
 }
 
+/// Whether what is there can be a clone that we made, or the beginning of one: it has our objects, or none yet.
+///
+/// # Errors
+/// If it can't be looked at.
+pub fn is_half_clone(desk: &Desk<'_>, path: &Path) -> Result<bool> {
+    let dot_git = path.join(".git");
+    if !dot_git.is_dir() {
+        return Ok(path.is_dir() && inside(path)?.is_empty());
+    }
+    let has_lent = desk.repo.has_lent_to(path);
+    if has_lent.or_fatal(|| format!("could not look at '{}'", path.display()))? {
+        return Ok(true);
+    }
+    let objects = inside(&dot_git.join("objects"))?;
+    let is_empty = |dir: &PathBuf| Ok(inside(dir)?.is_empty());
+    objects.iter().map(is_empty).try_fold(true, |all, empty: Result<bool>| Ok(all && empty?))
+}
+
 fn undo_clone(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
-    if !half.path.exists() {
+    if !is_half_clone(desk, &half.path)? {
         return Ok(());
     }
     let git = Git::at(&half.path);
@@ -186,7 +204,8 @@ fn undo_clone(desk: &Desk<'_>, slug: &Slug, half: &HalfAdded) -> Result<()> {
             .stdout
             .split(|b| *b == b'\n')
             .any(|line| !line.is_empty() && !line.starts_with(b"D") && !line.starts_with(b" D")),
-        _ => false,
+        // Nothing was checked out yet.
+        _ => inside(&half.path)?.iter().any(|entry| !entry.ends_with(".git")),
     };
     if touched {
         desk.observer

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use super::{Desk, Slug, Task, notes, taken};
+use super::record::Tasks;
+use super::{Desk, Slug, Task, notes, place, taken};
 use crate::desk::{session, slot};
 use crate::error::Result;
 use crate::git::process::retry;
@@ -47,7 +48,9 @@ pub fn relocate(desk: &Desk<'_>, task: &Task, from: &Path, to: &Path, force: u8)
         })
     });
     if moved.is_ok() {
-        follow(desk, slug, from, to)?;
+        // Into a directory that somebody has made there meanwhile, as if it had been there before.
+        let now = place::worktree_of(task, &desk.repo.worktrees()?).map(|w| w.path.clone());
+        follow(desk, slug, from, now.as_deref().unwrap_or(to))?;
     }
     intent.done()?;
     moved
@@ -70,8 +73,14 @@ fn follow(desk: &Desk<'_>, slug: &Slug, from: &Path, to: &Path) -> Result<()> {
 /// If the metadata can't be written.
 pub fn settle(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     let slug = Slug::try_from(intent.name.as_str())?;
-    let path = |key: &str| intent.record.path(key).unwrap_or_default();
-    let (from, to) = (path("path"), path("to"));
-    let is_there = desk.repo.worktrees()?.iter().any(|w| w.path == to && !w.missing);
-    if is_there && !from.exists() { follow(desk, &slug, &from, &to) } else { Ok(()) }
+    let from = intent.record.path("path").unwrap_or_default();
+    let tasks = Tasks::read(desk.repo)?;
+    let Some(task) = tasks.find(slug.as_str()) else { return Ok(()) };
+    // What is where it was to go may be somebody else's.
+    match place::worktree_of(task, &desk.repo.worktrees()?) {
+        Some(worktree) if !worktree.missing && worktree.path != from => {
+            follow(desk, &slug, &from, &worktree.path)
+        }
+        _ => Ok(()),
+    }
 }

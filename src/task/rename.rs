@@ -100,12 +100,27 @@ pub fn resume(desk: &Desk<'_>, intent: &Found) -> Result<()> {
     {
         return Ok(());
     }
+    if is_taken_meanwhile(desk, &old, branch.as_deref())? {
+        return Ok(());
+    }
     if let (Some(from), Some(to), Some(tip)) =
         (intent.record.text("from"), &branch, intent.record.get("tip").filter(|v| !v.is_empty()))
     {
         finish_branch(desk, &format!("refs/heads/{from}"), &format!("refs/heads/{to}"), parse_id(tip)?)?;
     }
     carry_out(desk, &old, &new, branch.as_deref()).map(drop)
+}
+
+/// Whether there is the task's branch still, and one by its new name: git deletes the one before it makes the other, so
+/// nothing has been changed, and that one is somebody else's.
+fn is_taken_meanwhile(desk: &Desk<'_>, old: &Slug, to: Option<&str>) -> Result<bool> {
+    let tasks = Tasks::read(desk.repo)?;
+    match (tasks.find(old.as_str()).filter(|task| task.clone.is_none()), to) {
+        (Some(task), Some(to)) if task.own_branch().is_some_and(|from| from != to) => {
+            Ok(branch_is_there(desk, task) && desk.repo.find_ref(&format!("refs/heads/{to}"))?.is_some())
+        }
+        _ => Ok(false),
+    }
 }
 
 /// `git branch -m` deletes the old branch before it makes the new one, puts the reflog aside in between, and

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 
-use super::half::{HalfAdded, Made, undo_add, undo_branch};
+use super::half::{HalfAdded, Made, is_half_clone, undo_add, undo_branch};
 use super::record::Tasks;
 use super::state::Action;
 use super::{Desk, Slug, State, Task, blocked, create, keep, notes, place, taken};
@@ -216,6 +216,7 @@ fn build(desk: &Desk<'_>, plan: &Plan, parked: Option<&Path>, made: &mut Made) -
         made.at(path, || build_worktree(desk, plan, head.as_deref()))?;
         let git_dir = desk.repo.worktree_git_dir(path)?;
         worktree::mark(&git_dir, task.slug.as_str())?;
+        worktree::let_go(&git_dir)?;
         git_dir
     };
     restore_into(plan.entry.commit, path, &git_dir)?;
@@ -240,7 +241,7 @@ fn post_checkout(desk: &Desk<'_>, path: &Path, git_dir: &Path) -> Result<()> {
 }
 
 fn build_worktree(desk: &Desk<'_>, plan: &Plan, head: Option<&str>) -> Result<()> {
-    let args = ["worktree", "add", "--no-checkout"];
+    let args = ["worktree", "add", "--no-checkout", "--lock", "--reason", worktree::BEING_MADE];
     let target = match (head.and_then(|h| h.strip_prefix("refs/heads/")), head, plan.task.own_branch()) {
         (Some(branch), ..) => branch.to_owned(),
         (None, Some(commit), _) => commit.to_owned(),
@@ -346,7 +347,7 @@ fn take_back(desk: &Desk<'_>, name: &str, half: &HalfAdded, parked: Option<&Path
         keep::park_again(desk, &Slug::try_from(name)?, &half.path, aside)?;
         return undo_branch(desk, half);
     }
-    if half.clone && !half.elsewhere && half.path.join(".git").exists() {
+    if half.clone && !half.elsewhere && is_half_clone(desk, &half.path)? {
         fs::remove_dir_all(&half.path).or_fatal(|| format!("could not remove '{}'", half.path.display()))?;
     }
     undo_add(desk, name, half).map(drop)

@@ -6,7 +6,7 @@ use gix::ObjectId;
 
 use super::record::Tasks;
 use super::{Desk, Slug, Task};
-use crate::desk::busy::busy;
+use crate::desk::busy::{busy, is_at};
 use crate::error::{Failure, Result};
 use crate::git::process::retry;
 use crate::git::refs::{Old, short_name};
@@ -43,9 +43,8 @@ pub fn refuse_busy(under_way: &[Found], name: &str, is_too: impl Fn(&Found) -> b
 /// # Errors
 /// If one is.
 pub fn refuse_busy_place(under_way: &[Found], path: &Path) -> Result<()> {
-    let is_there = |i: &&Found| ["path", "to"].iter().any(|key| i.record.path(key).as_deref() == Some(path));
     let shown = || format!("'{}'", path.display());
-    under_way.iter().find(is_there).map_or(Ok(()), |other| Err(busy(shown(), &other.record)))
+    under_way.iter().find(|i| is_at(i, path)).map_or(Ok(()), |other| Err(busy(shown(), &other.record)))
 }
 
 /// Another process is at work on the task, as one sees it who only looks: what is half made says nothing.

@@ -50,6 +50,7 @@ mod meanwhile;
 mod move_rename;
 mod notes;
 mod overlap;
+mod place_moments;
 mod plan;
 mod pool;
 mod pool_claim;

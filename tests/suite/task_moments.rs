@@ -75,7 +75,7 @@ fn a_branch_that_somebody_renames_while_its_worktree_is_made_is_gone() {
     let sandbox = Sandbox::new();
     let dir = sandbox.init();
     // What git has of it then: a HEAD that leads nowhere, and an index without entries.
-    let add = "\"$git\" worktree add --quiet --no-checkout ../repo-worktrees/x x && \"$git\" branch -m x his\n\
+    let add = "\"$git\" \"$@\" --no-checkout && \"$git\" branch -m x his\n\
          cd ../repo-worktrees/x && unset GIT_DIR && \"$git\" read-tree --empty && \"$git\" symbolic-ref HEAD refs/heads/x\n\
          exit 0";
     sandbox.before_git(&runs("worktree add"), add);

@@ -65,7 +65,7 @@ pub fn init(cx: &Cx, args: &InitArgs) -> Result<u8> {
     })?;
     drop(held);
     let reserved = make::reserve(&desk, start.commit, |now| count.saturating_sub(now.idle))?;
-    report(cx, reserved.make(&desk)?)
+    report(cx, reserved.make(&desk))
 }
 
 /// `git pool fill`
@@ -108,7 +108,7 @@ fn fill_to(cx: &Cx, desk: &Desk<'_>, count: usize) -> Result<Vec<Failure>> {
     let start = base(desk)?;
     let mut failures = refresh::refresh(desk, start.commit)?;
     let reserved = make::reserve(desk, start.commit, |now| count.saturating_sub(now.idle))?;
-    failures.extend(reserved.make(desk)?);
+    failures.extend(reserved.make(desk));
     Ok(failures)
 }
 

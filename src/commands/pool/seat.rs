@@ -132,7 +132,7 @@ fn make_one(cx: &Cx, desk: &Desk<'_>) -> Result<bool> {
     if reserved.is_empty() {
         return Ok(false);
     }
-    match reserved.make(desk)?.into_iter().next() {
+    match reserved.make(desk).into_iter().next() {
         Some(failure) => Err(failure),
         None => Ok(true),
     }

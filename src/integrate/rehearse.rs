@@ -114,7 +114,7 @@ fn checked(
 
 /// Says why a task can't be integrated, unless it has changed meanwhile.
 fn mark(desk: &Desk<'_>, slug: &Slug, tip: ObjectId, why: &str, raises: bool) -> Result<()> {
-    let worktrees = desk.repo.worktrees()?;
+    let mut worktrees = desk.repo.worktrees()?;
     let tasks = Tasks::read(desk.repo)?;
     let Some(task) = tasks.find(slug.as_str()) else { return Ok(()) };
     if task_place::head_of(desk.repo, task, &worktrees)? != Some(tip)
@@ -122,7 +122,7 @@ fn mark(desk: &Desk<'_>, slug: &Slug, tip: ObjectId, why: &str, raises: bool) ->
     {
         return Ok(());
     }
-    let (task, _) = life::change(desk, slug.as_str(), Action::Block, Some(why), &worktrees)?;
+    let (task, _) = life::change(desk, slug.as_str(), Action::Block, Some(why), &mut worktrees)?;
     if raises {
         let path = task_place::path_of(desk.repo, &task, &worktrees)?;
         events::raise(desk, Event::Failed, &task, path.as_deref(), Some(tip))?;

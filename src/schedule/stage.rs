@@ -350,7 +350,7 @@ impl Way<'_> {
 
     fn change(&self, action: Action, reason: Option<&str>) -> Result<Task, Stop> {
         let name = self.planned.task.slug.as_str();
-        let changed = life::change(self.desk, name, action, reason, &self.shared.plan.worktrees);
+        let changed = life::change(self.desk, name, action, reason, &mut self.shared.plan.worktrees.clone());
         self.failing(changed).map(|(task, _)| task)
     }
 

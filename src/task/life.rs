@@ -15,7 +15,8 @@ use crate::git::status::{Untracked, status_entries};
 use crate::git::worktree::Worktree;
 use crate::store::record::{intents, peek_at};
 
-/// Changes one task's state; gives the task as it is now, and the event that this raises.
+/// Changes one task's state; gives the task as it is now, and the event that this raises. `worktrees` are all as they
+/// were seen before, of which the task's is looked at again.
 ///
 /// # Errors
 /// If the state can't take the action; or for `ready`, if the worktree is not clean or there is nothing to
@@ -25,12 +26,13 @@ pub fn change(
     name: &str,
     action: Action,
     reason: Option<&str>,
-    worktrees: &[Worktree],
+    worktrees: &mut Vec<Worktree>,
 ) -> Result<(Task, Option<Event>)> {
     let tip = match action {
         Action::Ready => {
             let tasks = Tasks::read(desk.repo)?;
             let task = tasks.require(name)?;
+            place::look_again(desk.repo, task, worktrees)?;
             let tip = require_integrable(desk, task, worktrees);
             Some(tip.or_else(|why| Err(unless_taken(desk, task, worktrees, why)?))?)
         }
@@ -71,7 +73,12 @@ pub fn change(
 ///
 /// # Errors
 /// If that can't be told.
-fn unless_taken(desk: &Desk<'_>, looked_at: &Task, worktrees: &[Worktree], why: Failure) -> Result<Failure> {
+fn unless_taken(
+    desk: &Desk<'_>,
+    looked_at: &Task,
+    worktrees: &mut Vec<Worktree>,
+    why: Failure,
+) -> Result<Failure> {
     let slug = looked_at.slug.as_str();
     // First: who is done by now has written down what has become of it.
     let under_way = peek_at(&desk.repo.state_dir(), slug)?.filter(|i| {
@@ -83,8 +90,9 @@ fn unless_taken(desk: &Desk<'_>, looked_at: &Task, worktrees: &[Worktree], why: 
     }
     let tasks = Tasks::read(desk.repo)?;
     let Some(now) = tasks.find(slug) else { return Ok(why.passing()) };
-    let path = |task: &Task, all: &[Worktree]| place::path_of(desk.repo, task, all);
-    let is_as_before = now == looked_at && path(now, &desk.repo.worktrees()?)? == path(looked_at, worktrees)?;
+    let before = place::path_of(desk.repo, looked_at, worktrees)?;
+    place::look_again(desk.repo, now, worktrees)?;
+    let is_as_before = now == looked_at && place::path_of(desk.repo, now, worktrees)? == before;
     Ok(if is_as_before { why } else { why.passing() })
 }
 

@@ -26,6 +26,26 @@ pub fn worktree_of<'a>(task: &Task, worktrees: &'a [Worktree]) -> Option<&'a Wor
     })
 }
 
+/// Brings a list of all worktrees up to date for one task of many: where it still has its own, only that is read again.
+///
+/// # Errors
+/// If they can't be read.
+pub fn look_again(repo: &Repo, task: &Task, worktrees: &mut Vec<Worktree>) -> Result<()> {
+    if task.clone.is_some() {
+        return Ok(());
+    }
+    let own = worktree_of(task, worktrees).map(|w| w.git_dir.clone());
+    if let Some(git_dir) = own
+        && let Some(now) = repo.worktree_of_admin(&git_dir)?
+        && worktree_of(task, std::slice::from_ref(&now)).is_some()
+    {
+        worktrees.iter_mut().filter(|w| w.git_dir == git_dir).for_each(|w| *w = now.clone());
+        return Ok(());
+    }
+    *worktrees = repo.worktrees()?;
+    Ok(())
+}
+
 /// The directory of a task's clone, if it is there. What took its place is somebody else's.
 ///
 /// # Errors

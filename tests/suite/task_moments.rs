@@ -231,3 +231,32 @@ fn a_branch_that_somebody_brings_back_first_needs_no_mending() {
     ours(&sandbox, &dir, "git-task repair").ok().prints("");
     sandbox.git(&dir, ["log", "-1", "--format=%s", "x"]).ok().prints("Work\n");
 }
+
+#[test]
+fn each_of_several_tasks_is_looked_at_where_it_is_when_its_turn_comes() {
+    let sandbox = Sandbox::new();
+    let dir = with_pool(&sandbox, 1);
+    for name in ["a", "x", "y", "z"] {
+        let path = sandbox.task(&dir, ["add", name]).ok().path();
+        sandbox.commit(&path, name, "1\n", "Work");
+    }
+    let here = dir.display();
+    let slot = sandbox.task(&dir, ["path", "a"]).ok().path();
+    assert!(slot.ends_with("pool-1"));
+    sandbox.pool(&dir, ["release", "a"]).ok();
+    // Moved, removed, and brought into a slot, each with something that is not committed.
+    let script = format!(
+        "(unset GIT_DIR; cd '{here}' && git task move x ../elsewhere && echo 1 >../elsewhere/dirty\n\
+         git task rm y -f; git pool claim a && echo 1 >'{}/dirty') >/dev/null 2>&1",
+        slot.display()
+    );
+    sandbox.before_git(&runs("symbolic-ref"), &script);
+    let run = ours(&sandbox, &dir, "git-task ready z x y a").fails(1);
+    run.says("error: task 'x' has uncommitted changes or untracked files (1)")
+        .says("error: task 'y' was dropped")
+        .says("error: task 'a' has uncommitted changes or untracked files (1)");
+    let states = sandbox.task(&dir, ["list", "--all", "--format=%(task) %(state)"]).ok().stdout;
+    let mut states: Vec<_> = states.lines().collect();
+    states.sort_unstable();
+    assert_eq!(states, ["a open", "x open", "y dropped", "z ready"]);
+}

@@ -40,16 +40,15 @@ pub fn run(cx: &Cx, args: &Args, action: Action) -> Result<u8> {
     trust::require(cx, hooks.iter().any(|h| Some(h.event) == event), None)?;
     interrupt::watch();
     settle::settle_all(&desk, false)?;
-    let worktrees = cx.repo.worktrees()?;
+    let mut worktrees = cx.repo.worktrees()?;
     let names = place::named_or_current(&desk, &args.tasks, &Tasks::read(&cx.repo)?, &worktrees)?;
     cx.each(&names, |name| {
-        let (task, raised) = cx.patiently(&desk, || {
-            life::change(&desk, name, action, args.reason.as_deref(), &cx.repo.worktrees()?)
-        })?;
+        let (task, raised) = cx
+            .patiently(&desk, || life::change(&desk, name, action, args.reason.as_deref(), &mut worktrees))?;
         cx.ui.note(&format!("Task '{}' is {}", task.slug, task.state));
         match raised {
             Some(event) => {
-                let worktrees = cx.repo.worktrees()?;
+                place::look_again(&cx.repo, &task, &mut worktrees)?;
                 let path = place::path_of(&cx.repo, &task, &worktrees)?;
                 let head = place::head_of(&cx.repo, &task, &worktrees)?;
                 events::raise(&desk, event, &task, path.as_deref(), head)

@@ -262,15 +262,22 @@ fn moved_meanwhile(message: &str, full: &str) -> Option<(String, String)> {
     message.contains("unable to delete old").then(|| (at.to_owned(), expected.to_owned()))
 }
 
-/// A branch that git could not read just then is none to it: it turns each HEAD, renames nothing, and says nothing.
+/// A branch that git could not read just then is none to it: it turns each HEAD, renames nothing, and says nothing. Nor
+/// does it say that it could not read the worktrees, and then it turns none.
 fn require_renamed(desk: &Desk<'_>, from: &str, to: &str) -> Result<()> {
     let (from_ref, to_ref) = (format!("refs/heads/{from}"), format!("refs/heads/{to}"));
-    if desk.repo.find_ref(&to_ref)?.is_some() || desk.repo.find_ref(&from_ref)?.is_none() {
-        return Ok(());
+    let is_there = |full: &str| Ok::<_, Failure>(desk.repo.find_ref(full)?.is_some());
+    let (left, now) = match (is_there(&from_ref)?, is_there(&to_ref)?) {
+        (false, true) => (from_ref, to_ref),
+        (true, false) => (to_ref, from_ref),
+        _ => return Ok(()),
+    };
+    let left = Head::Branch(left);
+    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.head == left) {
+        turn_head(desk, worktree, &now)?;
     }
-    let turned = Head::Branch(to_ref);
-    for worktree in desk.repo.worktrees()?.iter().filter(|w| w.head == turned) {
-        turn_head(desk, worktree, &from_ref)?;
+    if now.strip_prefix("refs/heads/") == Some(to) {
+        return Ok(());
     }
     Err(Failure::fatal(format!("git branch -m did not rename '{from}'")))
 }

@@ -260,3 +260,18 @@ fn each_of_several_tasks_is_looked_at_where_it_is_when_its_turn_comes() {
     states.sort_unstable();
     assert_eq!(states, ["a open", "x open", "y dropped", "z ready"]);
 }
+
+#[test]
+fn a_worktree_that_git_could_not_see_when_it_renamed_the_branch_is_on_it_too() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    // As where it can't read the directory: then there are no worktrees to it.
+    let unseen = "mv .git/worktrees .git/unseen; \"$git\" \"$@\"; mv .git/unseen .git/worktrees; exit 0";
+    sandbox.before_git(&runs("branch -m"), unseen);
+    ours(&sandbox, &dir, "git-task rename x y").ok();
+    sandbox.git(&path, ["symbolic-ref", "--short", "HEAD"]).ok().prints("y\n");
+    sandbox.git(&path, ["status", "--porcelain"]).ok().prints("");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+    assert_sound(&sandbox, &dir);
+}

@@ -24,6 +24,19 @@ pub fn is_at(intent: &Found, path: &Path) -> bool {
     ["path", "to"].iter().any(|key| intent.record.path(key).as_deref() == Some(path))
 }
 
+/// That a worktree's HEAD is what it was when it was looked at, `now` being as it is: a rebase that another process runs
+/// has HEAD elsewhere for as long as it does.
+///
+/// # Errors
+/// If it was moved, which is [passing](Failure::passing).
+pub fn require_head(worktree: &Worktree, now: &Worktree) -> Result<()> {
+    if now.head == worktree.head {
+        return Ok(());
+    }
+    let path = worktree.path.display();
+    Err(Failure::fatal(format!("HEAD of '{path}' was moved by another process meanwhile")).passing())
+}
+
 impl Desk<'_> {
     /// `git worktree` with these arguments and a path. git goes through all worktrees first, and one of them may just
     /// be coming or going: then once more.

@@ -6,7 +6,7 @@ use gix::ObjectId;
 
 use super::back::back_to;
 use super::{Pool, Slot, keep};
-use crate::desk::busy::busy;
+use crate::desk::busy::{busy, require_head};
 use crate::desk::slot::{SECTION, base, intent_name, is_about, require_unlocked, take_back, unlock};
 use crate::desk::{Desk, clean, mark};
 use crate::error::{Failure, Result};
@@ -69,6 +69,9 @@ pub fn release(desk: &Desk<'_>, slot: &Slot, options: Options<'_>) -> Result<Opt
     let state_dir = desk.repo.state_dir();
     if let Some(other) = intents(&state_dir, &held)?.iter().find(|i| is_about(i, name)) {
         return Err(busy(format_args!("slot {name}"), &other.record));
+    }
+    if let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? {
+        require_head(&worktree, &now)?;
     }
     let word = |yes: bool| if yes { "true" } else { "false" };
     let record = Record::new("release")

@@ -12,6 +12,7 @@ use gix::bstr::BString;
 use super::record::Tasks;
 use super::{Desk, Slug, State, Task, keep, occupy, place, refuse, sweep, taken};
 use crate::desk::aside::aside_of;
+use crate::desk::busy::require_head;
 use crate::desk::{session, slot};
 use crate::error::{Failure, Result};
 use crate::git::landed::Landed;
@@ -99,6 +100,7 @@ pub fn remove(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     // Who locks it does so with an intent.
     if let Some(now) = place::worktree_of(&task, &now_at) {
         refuse::place(&task, now, options.force)?;
+        worktree.map_or(Ok(()), |worktree| require_head(worktree, now))?;
     }
     let path = worktree.map(|w| w.path.clone()).or_else(|| task.clone.clone());
     // A slot's directory stays where it is, and is made new again.

@@ -10,6 +10,7 @@ use gix::ObjectId;
 use super::occupy::{self, empty, empty_again, home_of};
 use super::record::Tasks;
 use super::{Desk, Slug, Task, notes, place, taken};
+use crate::desk::busy::require_head;
 use crate::desk::clean::{self, is_only_checkout, remove_locks};
 use crate::desk::slot;
 use crate::desk::{mark, session};
@@ -83,6 +84,7 @@ pub fn vacate(desk: &Desk<'_>, name: &str, worktrees: &[Worktree], options: Opti
     drop(under_way);
     if let Some(now) = desk.repo.worktree_of_admin(&worktree.git_dir)? {
         slot::require_unlocked(&now, options.locked)?;
+        require_head(worktree, &now)?;
     }
     let last = trash::latest(desk.repo, name)?.map_or(0, |entry| entry.number);
     let word = |yes: bool| if yes { "true" } else { "false" };

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::meanwhile::ours;
 use crate::remove::begin;
 use crate::support::*;
 
@@ -123,4 +124,27 @@ fn a_worktree_on_its_way_out_is_not_brought_back_by_a_repair() {
     sandbox.task(&dir, ["restore", "x"]).ok();
     assert_eq!(std::fs::read_to_string(path.join("a.seen")).unwrap(), "work\n");
     assert_sound(&sandbox, &dir);
+}
+
+#[test]
+fn what_is_checked_out_in_the_middle_of_it_is_what_is_restored() {
+    for pooled in [false, true] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        sandbox.git(&dir, ["config", "pool.max", "1"]).ok();
+        sandbox.pool(&dir, ["init", "-q", "1"]).ok();
+        let options: &[&str] = if pooled { &[] } else { &["--no-pool"] };
+        let path = sandbox.task(&dir, ["add", "x"].iter().chain(options)).ok().path();
+        sandbox.commit(&path, "x", "1\n", "Work");
+        sandbox.write(&path, "mine", "mine\n");
+        let head = format!(
+            "\"$git\" --git-dir '{}' update-ref --no-deref HEAD x~",
+            sandbox.git(&path, ["rev-parse", "--absolute-git-dir"]).ok().line()
+        );
+        sandbox.before_git("true", &head);
+        ours(&sandbox, &dir, "git-task rm -f x").ok();
+        let back = sandbox.task(&dir, ["restore", "x"]).ok().path();
+        sandbox.git(&back, ["symbolic-ref", "-q", "HEAD"]).fails(1);
+        assert_eq!(sandbox.commit_id(&back, "HEAD"), sandbox.commit_id(&dir, "x~"), "{pooled}");
+    }
 }

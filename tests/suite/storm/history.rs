@@ -7,7 +7,7 @@ use std::path::Path;
 use super::act::{LAST_SLOT, NAMES};
 use super::search::{Event, Model, search};
 use super::slot::{Slot, SlotDeed, Train, TrainDeed};
-use super::task::{Deed, Need, Task};
+use super::task::{Deed, Life, Need, Task};
 
 /// The name under which an integration is an object like tasks and slots.
 pub const TRAIN: &str = "integration";
@@ -223,6 +223,14 @@ impl History {
         self.attempts.iter().any(|(other, at, who)| *who != id && same(other) && span.overlaps(*at))
     }
 
+    /// Whether a task was said to be open again that had landed, and has no branch any more until it is restored.
+    fn was_reopened(&self, name: &str, span: Span) -> bool {
+        let events = self.tasks.get(name).map_or(&[][..], Vec::as_slice);
+        let has = |deed: fn(&Deed) -> bool| events.iter().any(|e| e.begin <= span.end && deed(&e.deed));
+        has(|deed| matches!(deed, Deed::Landed { .. } | Deed::Remove))
+            && has(|deed| *deed == Deed::Say(Life::Open))
+    }
+
     /// All that no legal order explains.
     pub fn judge(mut self) -> Vec<String> {
         let mut wrong = std::mem::take(&mut self.unexplained);
@@ -257,6 +265,7 @@ impl History {
         for (name, span, id, what) in &self.by_foreign {
             if !self.foreign.iter().any(|(n, at)| n == name && at.begin <= span.end)
                 && !self.has_neighbour(name, *span, *id)
+                && !self.was_reopened(name, *span)
             {
                 wrong.push(format!("no foreign hand was at '{name}':\n{what}"));
             }

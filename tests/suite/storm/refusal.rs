@@ -120,6 +120,8 @@ const TABLE: &[(&str, Why)] = &[
     ("is not a working tree", Meanwhile),
     ("is a missing but locked worktree", Elsewhere),
     ("not a git repository", Meanwhile),
+    // The same, in a directory that is just taken away.
+    ("this operation must be run in a work tree", Meanwhile),
     ("cannot run git", Meanwhile),
     ("is already checked out at", Foreign),
     // The same in newer words.

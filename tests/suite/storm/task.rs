@@ -193,7 +193,11 @@ impl Model for Task {
             // It stays what it is if something came on top meanwhile, or if it was blocked.
             Deed::Landed { stays } => {
                 let there = if live { vec![*self, Task { life: Integrated, ..*self }] } else { vec![*self] };
-                let gone = only(live || life == Integrated, removed.with(Integrated));
+                let gone = match life {
+                    // Renamed or gone since it was merged: there is nothing to tidy up.
+                    Unknown => vec![*self],
+                    _ => only(live || life == Integrated, removed.with(Integrated)),
+                };
                 match stays {
                     Some(true) => there,
                     Some(false) => gone,

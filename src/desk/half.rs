@@ -10,14 +10,14 @@ use crate::git::worktree::{Worktree, is_initializing};
 use crate::paths::{inside, is_there, path_from, read_if_there};
 use crate::store::record::intents;
 
-/// Removes the administrative directory of a worktree that was cut off while git made it, if git could not
+/// Removes the administrative directory of a worktree that was cut off while git made it for us, if git could not
 /// read it: it would refuse to do anything with any other worktree.
 ///
 /// # Errors
 /// If the file system refuses.
 pub fn clear_unreadable(desk: &Desk<'_>, path: &Path) -> Result<()> {
     for worktree in desk.repo.worktrees()?.iter().filter(|w| w.path == path && !w.is_main) {
-        if !worktree.missing && !worktree.is_readable() {
+        if !worktree.missing && !worktree.is_readable() && worktree.is_being_made()? {
             remove_half_worktree(worktree)?;
         }
     }

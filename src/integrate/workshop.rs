@@ -15,7 +15,7 @@ use crate::desk::half;
 use crate::desk::{Desk, template};
 use crate::error::{Failure, OrFatal, Result};
 use crate::git::process::{Cmd, Git, retry};
-use crate::git::worktree::{Head, Worktree, operation_in};
+use crate::git::worktree::{BEING_MADE, Head, Worktree, let_go, operation_in};
 use crate::git::{Repo, parse_id};
 use crate::paths::{inside, is_there, normalise, path_bytes, path_from, read_if_there};
 use crate::store::atomic;
@@ -54,6 +54,8 @@ impl<'a> Workshop<'a> {
         if worktree.is_unlinked() {
             desk.relink(&worktree)?;
         }
+        // Who made it may have been killed just before.
+        worktree.let_go()?;
         let shop =
             Workshop { repo: desk.repo, path: worktree.path, git_dir: worktree.git_dir, is_lent: false };
         shop.remove_locks()?;
@@ -181,7 +183,8 @@ fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
         let path = free_path(desk, place)?;
         atomic::write(&record, path_bytes(&path))?;
         let add = || {
-            let add = home.cmd(["worktree", "add", "--quiet", "--detach", "--no-checkout"]);
+            let add = ["worktree", "add", "--quiet", "--detach", "--no-checkout", "--lock", "--reason"];
+            let add = home.cmd(add).arg(BEING_MADE);
             add.arg(&path).arg(commit.to_string()).leaving_others().run()
         };
         match retry(desk.settings.lock_timeout, add) {
@@ -192,6 +195,7 @@ fn make(desk: &Desk<'_>, place: &Place, commit: ObjectId) -> Result<Worktree> {
     };
     let git_dir = desk.repo.worktree_git_dir(&path)?;
     atomic::write(&git_dir.join(MARK), format!("{}\n", place.target).as_bytes())?;
+    let_go(&git_dir)?;
     find(desk.repo, place)?
         .ok_or_else(|| Failure::fatal(format!("could not make a private worktree in '{}'", path.display())))
 }
@@ -224,8 +228,8 @@ pub fn clear_half(
     Ok(there.then_some(path))
 }
 
-/// Whether what is at a place where we began to make one, or had one, may go. What has our mark may; without it there
-/// is nothing in it yet, because it is made without a checkout.
+/// Whether what is at a place where we began to make one, or had one, may go. What has our mark may, or what git was
+/// making for us; there is nothing in that yet, because it is made without a checkout.
 fn is_ours(worktrees: &[Worktree], place: &Place, path: &Path) -> Result<bool> {
     let known = worktrees.iter().find(|w| w.path == path);
     if known.is_some_and(|w| {
@@ -233,10 +237,11 @@ fn is_ours(worktrees: &[Worktree], place: &Place, path: &Path) -> Result<bool> {
     }) {
         return Ok(false);
     }
-    match known.and_then(target_of) {
-        Some(target) => Ok(target == place.target),
+    match (known, known.and_then(target_of)) {
+        (_, Some(target)) => Ok(target == place.target),
+        (Some(worktree), None) => worktree.is_being_made(),
         // A directory of that name would be a repository.
-        None => Ok(inside(path)?.iter().all(|entry| entry.ends_with(".git") && entry.is_file())),
+        (None, None) => Ok(inside(path)?.iter().all(|entry| entry.ends_with(".git") && entry.is_file())),
     }
 }
 

@@ -74,6 +74,9 @@ fn repair_frees_what_a_killed_integration_held_and_tells_of_the_rest() {
     settled(&sandbox, &dir);
 }
 
+/// Why git has locked what it makes for us.
+const MADE: &str = "being made by git-parallel";
+
 #[test]
 fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
     let sandbox = Sandbox::new();
@@ -84,7 +87,8 @@ fn repair_takes_away_a_private_worktree_that_was_not_made_to_its_end() {
     let shop = sandbox.path("repo-worktrees/.integrate-repo-main");
     sandbox.git(&dir, ["worktree", "remove", "--force", shop.to_str().unwrap()]).ok();
     // As a git leaves it that is killed while it adds it: we have not marked it yet.
-    sandbox.git(&dir, ["worktree", "add", "-q", "--detach", "--no-checkout", shop.to_str().unwrap()]).ok();
+    let add = ["worktree", "add", "-q", "--detach", "--no-checkout", "--lock", "--reason", MADE];
+    sandbox.git(&dir, add.iter().copied().chain([shop.to_str().unwrap()])).ok();
     let admin = dir.join(".git/worktrees/-integrate-repo-main");
     std::fs::write(admin.join("HEAD"), format!("{}\n", "0".repeat(40))).unwrap();
     let found = format!("'{}' was left by an integration into 'main' that was killed\n", shop.display());

@@ -175,6 +175,33 @@ fn what_somebody_makes_where_a_task_was_to_be_made_is_his() {
 }
 
 #[test]
+fn what_git_just_makes_for_somebody_where_something_of_ours_was_to_be_made_is_his() {
+    for line in ["git-task add x", "git-integrate x"] {
+        let sandbox = Sandbox::new();
+        let dir = sandbox.init();
+        let mut place = sandbox.path("repo-worktrees/x");
+        if line == "git-integrate x" {
+            ready(&sandbox, &dir, "x", "x", "1\n");
+            // A hook has it merge there.
+            sandbox
+                .sh(&dir, "printf '#!/bin/sh\\n' >.git/hooks/commit-msg; chmod +x .git/hooks/commit-msg")
+                .ok();
+            place = workshop(&sandbox);
+        }
+        run_with(&sandbox, &dir, ("worktree add", &place), KILL, line);
+        // As it is before git has written the HEAD.
+        let add = "\"$git\" worktree add -q --detach --no-checkout \"$place\"";
+        make_at(&sandbox, &dir, &place, add);
+        std::fs::remove_file(place.join("mine")).unwrap();
+        let admin = sandbox.git(&place, ["rev-parse", "--absolute-git-dir"]).ok().path();
+        std::fs::write(admin.join("HEAD"), format!("{}\n", "0".repeat(40))).unwrap();
+        std::fs::write(admin.join("locked"), "initializing\n").unwrap();
+        sandbox.task(&dir, ["repair"]);
+        assert!(admin.join("gitdir").exists() && place.join(".git").exists(), "{line}");
+    }
+}
+
+#[test]
 fn what_somebody_makes_where_a_task_was_to_be_restored_is_his() {
     for (line, what) in ADDS {
         for make in OTHERS {

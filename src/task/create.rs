@@ -1,6 +1,6 @@
 //! `git task add`: from a [`NewTask`] to a task, all of it or nothing.
 //!
-//! The flow is one way. [`request::plan`](super::request::plan) looks and refuses; the [`NewTask`] that it gives
+//! The flow is one way. [`request::plan`] looks and refuses; the [`NewTask`] that it gives
 //! can be made. [`reserve`] writes an intent under the lock, which settles who gets a name. [`Reserved::build`]
 //! lets git work with no lock held. [`Built::commit`] writes the metadata under the lock; from then on the task
 //! exists. Whoever is killed in between leaves an intent, and [`settle`](super::settle) takes back what it
@@ -35,7 +35,7 @@ pub struct Reserved {
 /// Takes the names under the lock. Exactly one of those who want the same name gets it.
 ///
 /// # Errors
-/// If a name, branch or directory was taken since [`request::plan`](super::request::plan) looked.
+/// If a name, branch or directory was taken since [`request::plan`] looked.
 pub fn reserve(desk: &Desk<'_>, tasks: Vec<NewTask>, setup: bool) -> Result<Reserved> {
     reserve_with(desk, tasks, setup, |_, _| Ok(()))
 }

@@ -169,7 +169,15 @@ fn carry_out(desk: &Desk<'_>, old: &Slug, new: &Slug, branch: Option<&str>) -> R
             Some(clone) => crate::git::process::Git::at(clone),
             None => desk.repo.at_home(),
         };
-        let rename = || git.cmd(["branch", "-m", from, to]).run().map(drop);
+        // What failed after the references was the configuration, and that is written below.
+        let is_renamed = || -> Result<bool> {
+            let find = |name: &str| desk.repo.find_ref(&format!("refs/heads/{name}"));
+            Ok(clone.is_none() && find(from)?.is_none() && find(to)?.is_some())
+        };
+        let rename = || match git.cmd(["branch", "-m", from, to]).run() {
+            Err(_) if is_renamed()? => Ok(()),
+            done => done.map(drop),
+        };
         retry_while(
             desk.settings.lock_timeout,
             |failure| failure.passing || is_contention(&failure.message()),

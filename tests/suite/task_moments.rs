@@ -275,3 +275,20 @@ fn a_worktree_that_git_could_not_see_when_it_renamed_the_branch_is_on_it_too() {
     sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
     assert_sound(&sandbox, &dir);
 }
+
+#[test]
+fn a_task_is_renamed_with_its_branch_also_where_git_cannot_write_the_configuration() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.git(&path, ["config", "branch.x.description", "mine"]).ok();
+    // Somebody else is writing it just when git gets there.
+    let lock = dir.join(".git/config.lock").display().to_string();
+    let late = format!(">'{lock}'; \"$git\" \"$@\"; code=$?; rm '{lock}'; exit $code");
+    sandbox.before_git("case \" $* \" in *' branch -m x y '*) ;; *) false ;; esac", &late);
+    ours(&sandbox, &dir, "git-task rename x y").ok();
+    sandbox.task(&dir, ["list", "--format=%(task) %(branch)"]).ok().prints("y refs/heads/y\n");
+    sandbox.git(&path, ["symbolic-ref", "HEAD"]).ok().prints("refs/heads/y\n");
+    sandbox.git(&path, ["config", "branch.y.description"]).ok().prints("mine\n");
+    sandbox.task(&dir, ["repair", "-n"]).ok().prints("");
+}

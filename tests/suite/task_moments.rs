@@ -144,12 +144,13 @@ fn a_task_and_a_slot_that_are_made_at_once_get_a_place_each() {
     let begin = || {
         let sandbox = Sandbox::new();
         let dir = with_pool(&sandbox, 1);
-        sandbox.git(&dir, ["config", "task.lockTimeout", "0"]).ok();
         let path = sandbox.task(&dir, ["add", "x"]).ok().path();
         assert!(path.ends_with("pool-1"));
         sandbox.commit(&path, "mine", "mine\n", "Work");
         sandbox.task(&dir, ["rm", "-f", "x"]).ok();
         sandbox.pool(&dir, ["drain"]).ok();
+        // Only from here on: the pool is seen to in the background, and one waits for that.
+        sandbox.git(&dir, ["config", "task.lockTimeout", "0"]).ok();
         (sandbox, dir)
     };
     let meanwhile = |sandbox: &Sandbox, dir: &std::path::Path, git: &str, command: &str| {

@@ -58,13 +58,14 @@ pub fn merge_beside(
         return Ok(Merged::Other);
     }
     let (ours, theirs) = (ours.to_string(), theirs.to_string());
-    // The one name is what conflict markers call it; who comes next sees whether it was another commit.
-    let merged = git.cmd(["merge-tree", "--write-tree", "-z", "HEAD", &theirs]).output()?;
+    let merge = |name: &str| git.cmd(["merge-tree", "--write-tree", "-z", name, &theirs]).output();
+    let merged = merge(&ours)?;
     match merged.code() {
         0 => {}
         // git brings conflicts into a sparse worktree that are outside of it.
         1 if is_sparse(git)? => return Ok(Merged::Other),
-        1 => return Ok(conflicts(&merged.stdout).map_or(Merged::Other, Merged::Conflicts)),
+        // Conflict markers call it by this name; who comes next sees whether it was another commit.
+        1 => return Ok(conflicts(&merge("HEAD")?.stdout).map_or(Merged::Other, Merged::Conflicts)),
         // Nothing in common: git merge says what there is to say.
         _ => return Ok(Merged::Other),
     }

@@ -252,7 +252,7 @@ fn a_slot_that_nobody_writes_to_has_nothing_to_be_kept() {
     sandbox.integrate(&dir, ["--abort"]).ok().does_not_say("kept");
     are_idle(&sandbox, &dir);
     sandbox.integrate(&dir, ["-j2", "--check", &command]).ok().does_not_say("kept");
-    sandbox.git(&dir, ["for-each-ref", "refs/git-parallel/trash"]).ok().prints("");
+    sandbox.git(&dir, ["for-each-ref", "refs/task-trash/slot-1"]).ok().prints("");
 }
 
 #[test]

@@ -140,3 +140,22 @@ fn a_clone_stops_too() {
     sandbox.sh(&path, "echo both >README && git commit -qam Merge").ok();
     sandbox.task(&dir, ["sync", "x"]).ok().says("up to date");
 }
+
+#[test]
+fn a_commit_that_is_taken_back_in_the_middle_of_it_does_not_come_in() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.init();
+    let path = sandbox.task(&dir, ["add", "x"]).ok().path();
+    sandbox.commit(&path, "x", "x\n", "Work");
+    sandbox.commit(&dir, "m", "m\n", "Main");
+    let at = format!("env -u GIT_DIR \"$git\" -C '{}'", path.display());
+    let script = format!(
+        "echo mine >'{0}/mine'; {at} add mine; {at} commit -q -m Mine; \"$git\" \"$@\"; code=$?; \
+         {at} reset -q --hard HEAD~; exit $code",
+        path.display()
+    );
+    sandbox.before_git("case \" $* \" in *' merge-tree '*) ;; *) false ;; esac", &script);
+    ours(&sandbox, &dir, "git-task sync x").ok();
+    let files = sandbox.git(&path, ["ls-tree", "--name-only", "HEAD"]).ok().stdout;
+    assert!(files.contains("m\n") && !files.contains("mine"), "{files}");
+}
